@@ -1,0 +1,98 @@
+"""What a run is given: seeds, axes, rows, workers.  Read from TOML; unknown keys are refused."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import UsageError
+
+# Row groups are the unit of everything that must not depend on sharding: statistics, digests, pruning.
+# 131,072 rows of about 11 bytes make 1.4 MB, large enough to compress and small enough to prune one seed by.
+ROW_GROUP = 131_072
+
+Rows = Annotated[int, Field(ge=1, le=10**11)]
+
+
+class PlanConfig(BaseModel):
+    """How the plan is fitted and frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_rows: Rows = Field(1_000_000, description="Row count at and above which every feasible pair is certified.")
+    file: Path | None = Field(None, description="A frozen plan to reuse; without it the plan is fitted from the seeds.")
+
+
+class RunConfig(BaseModel):
+    """One build of the matrix."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seeds: tuple[Path, ...] = Field((), description="Seed files or folders; empty means the shipped seeds.")
+    axes: Path | None = Field(None, description="The folder of axes; none means the shipped axes.")
+    rows: Rows = Field(1_000_000, description="Rows of the matrix.")
+    out: Path = Field(Path("data"), description="Folder of plans and versions.")
+    workers: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default_factory=lambda: os.cpu_count() or 1, description="Worker processes."
+    )
+    shard_rows: Annotated[int, Field(ge=ROW_GROUP, multiple_of=ROW_GROUP)] = Field(
+        2 * ROW_GROUP, description="Rows of a Parquet file; a multiple of the row group."
+    )
+    plan: PlanConfig = PlanConfig()  # type: ignore[call-arg]
+
+    @property
+    def seed_paths(self) -> tuple[Path, ...]:
+        return self.seeds or (content_root() / "seeds" / "personas",)
+
+    @property
+    def axes_path(self) -> Path:
+        return self.axes or content_root() / "seeds" / "axes"
+
+    @property
+    def base_rows(self) -> int:
+        """A matrix smaller than ``plan.base_rows`` is certified at its own size."""
+        return min(self.plan.base_rows, self.rows)
+
+
+def content_root() -> Path:
+    """The folder that holds seeds/ and schemas/: the checkout, or what the wheel brought along."""
+    package = Path(__file__).parent
+    shipped = package / "shipped"
+    return shipped if shipped.is_dir() else package.parent
+
+
+def read_config(path: Path | None, **overrides: object) -> RunConfig:
+    """Read ``path``, or ./personas.toml, or the defaults; ``overrides`` that are not None win.
+
+    Relative paths in the file are relative to the file.
+    """
+    chosen = path or (Path("personas.toml") if Path("personas.toml").is_file() else None)
+    values: dict[str, object] = {}
+    if chosen is not None:
+        try:
+            values = tomllib.loads(chosen.read_text("utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"{chosen}: no such file; give -c the path of a run's TOML file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{chosen}: not valid TOML: {error}") from error
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        config = RunConfig.model_validate(values | given)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        raise UsageError("\n".join([f"{chosen or 'run settings'}: not a valid run", *lines])) from error
+    if chosen is None:
+        return config
+    return _relative_to(config, chosen.parent, given)
+
+
+def _relative_to(config: RunConfig, folder: Path, given: dict[str, object]) -> RunConfig:
+    moved: dict[str, object] = {"seeds": tuple(folder / path for path in config.seeds)}
+    if config.axes is not None:
+        moved["axes"] = folder / config.axes
+    if config.plan.file is not None:
+        moved["plan"] = config.plan.model_copy(update={"file": folder / config.plan.file})
+    moved["out"] = folder / config.out
+    return config.model_copy(update={key: value for key, value in moved.items() if key not in given})

@@ -1,0 +1,216 @@
+"""Read JSON lines and YAML, hold them against the committed JSON Schemas, and say where each fault is."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+
+from pipeline.config import content_root
+from pipeline.errors import Fault, UsageError
+
+# A seed is about 3.5 kB.  A line of a megabyte is no seed, and parsing ten of them would hide the fault from the user.
+MAX_LINE_BYTES = 1_000_000
+SHOWN_VALUE = 60
+
+REMEDIES = {
+    "required": "Add it",
+    "additionalProperties": "Remove it, or correct its spelling",
+    "enum": "Use one of these values",
+    "const": "Use this value",
+    "pattern": "Write it in this form",
+    "type": "Change its type",
+    "format": "Write it in this format",
+    "minLength": "Fill it, or use null where null is allowed",
+    "minItems": "Add items",
+    "maxItems": "Remove items",
+    "maxLength": "Shorten it",
+}
+
+
+class Line(NamedTuple):
+    number: int
+    raw: bytes
+    document: Any
+
+
+@cache
+def validator(schema: str) -> Draft202012Validator:
+    """The validator of ``schemas/<schema>.schema.json``; ``name#Part`` picks one of its definitions."""
+    name, _, part = schema.partition("#")
+    document = json.loads((content_root() / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+    if part:
+        document = {"$ref": f"#/$defs/{part}", "$defs": document["$defs"]}
+    return Draft202012Validator(document, format_checker=FormatChecker())
+
+
+def schema_faults(schema: str, document: object, file: str, line: int) -> list[Fault]:
+    return [
+        Fault(file, line, field_name(error.absolute_path), _problem(error), _remedy(error))
+        for top in validator(schema).iter_errors(document)
+        for error in _leaves(top)
+    ]
+
+
+def field_name(path: Iterable[str | int]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+    """An optional field is ``anyOf: [the thing, null]``: what is wrong is what is wrong with the thing."""
+    branches: dict[int, list[ValidationError]] = {}
+    for inner in error.context or ():
+        branches.setdefault(int(inner.relative_schema_path[0]), []).append(inner)
+    wanted = [
+        inner
+        for inner in branches.values()
+        if not any(e.validator == "type" and e.validator_value == "null" for e in inner)
+    ]
+    if error.validator == "anyOf" and len(wanted) == 1:
+        for inner in wanted[0]:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _problem(error: ValidationError) -> str:
+    shown = json.dumps(error.instance, ensure_ascii=False)
+    if len(shown) <= SHOWN_VALUE or error.validator in {"required", "additionalProperties"}:
+        return error.message[:200]
+    return error.message.replace(repr(error.instance), shown[:SHOWN_VALUE] + "…")[:200]
+
+
+def _remedy(error: ValidationError) -> str:
+    return REMEDIES.get(str(error.validator), f"See {error.validator} in schemas/") + "."
+
+
+def find_files(paths: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
+    """All files under ``paths`` with one of ``suffixes``, in a stable order."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix in suffixes and p.is_file())
+            if not inside:
+                raise UsageError(f"{path}: holds no {' or '.join(suffixes)} file; name a file or another folder")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UsageError(f"{path}: no such file or folder; check the path")
+    return list(dict.fromkeys(found))
+
+
+def json_lines(path: Path, faults: list[Fault]) -> Iterator[Line]:
+    """The objects of a JSON-lines file; what cannot be read as one is added to ``faults``."""
+    file, empty = str(path), True
+    with path.open("rb") as stream:
+        for number, raw in enumerate(_bounded_lines(stream), 1):
+            if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
+                faults.append(Fault(file, 1, "", "begins with a byte order mark", "Save it as UTF-8 without BOM."))
+                raw = raw[3:]
+            if not raw.strip():
+                continue
+            empty = False
+            line = _parsed(file, number, raw, faults)
+            if line is not None:
+                yield line
+    if empty:
+        faults.append(Fault(file, 0, "", "holds no record", "Add records, or delete the file."))
+
+
+def _bounded_lines(stream: Any) -> Iterator[bytes]:
+    while raw := stream.readline(MAX_LINE_BYTES + 1):
+        if len(raw) > MAX_LINE_BYTES:
+            while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+                pass
+        yield raw
+
+
+def _parsed(file: str, number: int, raw: bytes, faults: list[Fault]) -> Line | None:
+    if len(raw) > MAX_LINE_BYTES:
+        problem = f"the line is longer than {MAX_LINE_BYTES:,} bytes"
+        faults.append(Fault(file, number, "", problem, "Put one record on a line; a record is a few kilobytes."))
+        return None
+    try:
+        document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys)
+    except UnicodeDecodeError as error:
+        faults.append(Fault(file, number, "", f"not UTF-8 at byte {error.start}", "Save the file as UTF-8."))
+    except RecursionError:
+        faults.append(Fault(file, number, "", "nested too deeply", "A record nests five levels at most."))
+    except ValueError as error:
+        faults.append(Fault(file, number, "", f"not valid JSON: {error}", "Write one JSON object on the line."))
+    else:
+        return Line(number, raw, document)
+    return None
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {doubled!r} stands twice in one object")
+    return dict(pairs)
+
+
+class YamlFile:
+    """A YAML document that knows on which line each of its fields stands."""
+
+    def __init__(self, path: Path, faults: list[Fault]) -> None:
+        self.file = str(path)
+        self.document: Any = None
+        self._root: yaml.Node | None = None
+        try:
+            text = path.read_text("utf-8")
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.document = yaml.safe_load(text)
+        except UnicodeDecodeError as error:
+            faults.append(Fault(self.file, 0, "", f"not UTF-8 at byte {error.start}", "Save the file as UTF-8."))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or "cannot be read"
+            faults.append(
+                Fault(self.file, mark.line + 1 if mark else 0, "", f"not valid YAML: {problem}", "Mend the syntax.")
+            )
+
+    def line(self, path: Iterable[str | int]) -> int:
+        node, line = self._root, 1
+        for part in path:
+            node = _child(node, part)
+            if node is None:
+                break
+            line = node.start_mark.line + 1
+        return line
+
+
+def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part]  # type: ignore[no-any-return]
+    return None
+
+
+def yaml_faults(schema: str, yaml_file: YamlFile) -> list[Fault]:
+    return [
+        Fault(
+            yaml_file.file,
+            yaml_file.line(error.absolute_path),
+            field_name(error.absolute_path),
+            _problem(error),
+            _remedy(error),
+        )
+        for top in validator(schema).iter_errors(yaml_file.document)
+        for error in _leaves(top)
+    ]
+
+
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """One spelling for one document: what is hashed and what is compared."""
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,150 @@
+"""Fit level weights to target shares, and find what share of each level the seeds can carry at all."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_flow
+
+from pipeline.kernel import WEIGHT_MAX, WEIGHT_MIN, WEIGHT_ONE, add_marginals, likeliest, new_scratch, weigh
+from pipeline.rules import Masks, Tables
+
+Floats = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.uint32]
+
+MAX_ROUNDS = 120
+GOOD_ENOUGH = 2e-4  # total variation of the worst axis; below this only quantisation is left
+DAMPING = 0.9  # all axes are raked at once, so each step overshoots a little where axes are coupled
+FLOW_UNITS = 1 << 30  # scipy's maximum_flow counts in int32
+
+
+class Fit(NamedTuple):
+    weights: Weights  # (axes, levels), 4096 = 1
+    targets: Floats  # (axes, levels), each axis sums to 1: what was authored
+    attainable: Floats  # the nearest the seeds can carry, whatever the weights
+    fitted: Floats  # what decoding realises
+
+
+@nb.njit(cache=True, nogil=True)
+def _seed_marginals(tables, weights, masks, shares, work, each):  # type: ignore[no-untyped-def]
+    """Marginals of each seed, times its share: ``each`` is (seeds, axes, levels)."""
+    for seed in range(len(masks)):
+        if weigh(tables, weights, masks[seed], work):
+            add_marginals(tables, shares[seed], each[seed], work)
+
+
+@nb.njit(cache=True, nogil=True)
+def _summed_marginals(tables, weights, masks, shares, work, sums):  # type: ignore[no-untyped-def]
+    for seed in range(len(masks)):
+        if weigh(tables, weights, masks[seed], work):
+            add_marginals(tables, shares[seed], sums, work)
+
+
+@nb.njit(cache=True, nogil=True)
+def _likeliest_of(tables, weights, masks, work, found):  # type: ignore[no-untyped-def]
+    for seed in range(len(masks)):
+        if weigh(tables, weights, masks[seed], work):
+            found[seed] = likeliest(tables, work)
+
+
+def neutral_weights(tables: Tables) -> Weights:
+    return np.full((len(tables.cards), int(tables.cards.max())), WEIGHT_ONE, np.uint32)
+
+
+def reachable(tables: Tables, masks: Masks) -> Masks:
+    """Levels that at least one persona of each seed takes: bool, (seeds, axes, levels)."""
+    each = np.zeros(masks.shape)
+    _seed_marginals(tables, neutral_weights(tables), masks, np.ones(len(masks)), new_scratch(tables), each)
+    return each > 0
+
+
+def likeliest_personas(tables: Tables, weights: Weights, masks: Masks) -> Floats:
+    """Probability of each seed's likeliest persona; 0 for a seed with none."""
+    found = np.zeros(len(masks))
+    _likeliest_of(tables, weights, masks, new_scratch(tables), found)
+    return found
+
+
+def marginals(tables: Tables, weights: Weights, masks: Masks, shares: Floats) -> Floats:
+    """Exact level shares over all seeds, (axes, levels), each axis summing to 1."""
+    threads = 2 if len(masks) > 64 else 1
+    parts = np.array_split(np.arange(len(masks)), threads)
+
+    def summed(part: npt.NDArray[np.int64]) -> Floats:
+        sums = np.zeros(weights.shape)
+        if len(part):
+            _summed_marginals(tables, weights, masks[part], shares[part], new_scratch(tables), sums)
+        return sums
+
+    with ThreadPoolExecutor(threads) as pool:
+        sums = sum(pool.map(summed, parts), np.zeros(weights.shape))
+    return sums / np.maximum(sums.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+
+
+def fit(tables: Tables, masks: Masks, reach: Masks, shares: Floats, targets: Sequence[Sequence[float]]) -> Fit:
+    """Iterative proportional fitting (Deming & Stephan 1940) of level weights, all axes at once.
+
+    Weights stay within [1/64, 64]: towards an unattainable target they would grow without bound and crowd a seed's
+    rows on few levels.  So the fit aims at the attainable shares.
+    """
+    authored = np.zeros(masks.shape[1:])
+    for axis, shares_of_axis in enumerate(targets):
+        authored[axis, : len(shares_of_axis)] = shares_of_axis
+    shares = shares / shares.sum()
+    reached = np.stack([attainable(reach[:, axis], shares, authored[axis]) for axis in range(len(targets))])
+    best: tuple[float, Weights, Floats] | None = None
+    exact = np.ones(authored.shape)
+    for _ in range(MAX_ROUNDS):
+        weights = quantised(exact)
+        fitted = marginals(tables, weights, masks, shares)
+        distance = float(total_variation(reached, fitted).max())
+        if best is None or distance < best[0]:
+            best = (distance, weights, fitted)
+        if distance < GOOD_ENOUGH:
+            break
+        ratio = np.where((reached > 0) & (fitted > 0), reached / np.where(fitted > 0, fitted, 1), 1.0)
+        exact = np.clip(exact * ratio**DAMPING, 1 / 64, 64)
+    assert best is not None
+    return Fit(best[1], authored, reached, best[2])
+
+
+def quantised(exact: Floats) -> Weights:
+    return np.clip(np.rint(exact * WEIGHT_ONE), WEIGHT_MIN, WEIGHT_MAX).astype(np.uint32)
+
+
+def total_variation(one: Floats, other: Floats) -> Floats:
+    """Half the summed absolute difference, by axis: the share of rows that would have to move."""
+    return np.abs(one - other).sum(axis=1) / 2
+
+
+def attainable(reach: Masks, shares: Floats, target: Floats) -> Floats:
+    """The level shares nearest ``target`` in total variation that the seeds can carry, each on its reachable levels.
+
+    Total variation is 1 − Σ min(target, share), and the greatest Σ min is a maximum flow from seeds through their
+    reachable levels to the targets (Ford & Fulkerson 1956).  What does not flow goes where its seed can go, in
+    proportion to the targets there.  Seeds with the same reachable levels are one node.
+    """
+    sets, member = np.unique(reach, axis=0, return_inverse=True)
+    supply = np.bincount(member.ravel(), weights=shares, minlength=len(sets))
+    if sets[supply > 0][:, target > 0].all():
+        return target.copy()
+    levels = len(target)
+    source, sink = len(sets) + levels, len(sets) + levels + 1
+    units_in = np.rint(supply * FLOW_UNITS).astype(np.int32)
+    units_out = np.rint(target * FLOW_UNITS).astype(np.int32)
+    groups, reached = np.nonzero(sets)
+    rows = np.concatenate([np.full(len(sets), source), groups, len(sets) + np.arange(levels)])
+    columns = np.concatenate([np.arange(len(sets)), len(sets) + reached, np.full(levels, sink)])
+    capacity = np.concatenate([units_in, np.full(len(groups), FLOW_UNITS, np.int32), units_out])
+    graph = csr_matrix((capacity, (rows, columns)), shape=(sink + 1, sink + 1), dtype=np.int32)
+    flow = maximum_flow(graph, source, sink).flow
+    carried = np.asarray(flow[: len(sets), len(sets) : len(sets) + levels].todense(), np.float64) / FLOW_UNITS
+    left = np.maximum(supply - carried.sum(axis=1), 0)
+    open_target = sets * np.maximum(target, 1e-12)
+    placed = left[:, None] * open_target / np.maximum(open_target.sum(axis=1, keepdims=True), 1e-300)
+    result = carried.sum(axis=0) + placed.sum(axis=0)
+    return result / result.sum()  # type: ignore[no-any-return]

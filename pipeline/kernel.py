@@ -1,0 +1,391 @@
+"""Weigh, decode and count personas of one seed: the only compiled code.
+
+The axes form a tree of factors (`axes.TREE`) whose root is the merged node scenario × user_state × tone:
+
+    weight(x) = Π level weights · A(s,u) · A(s,t) · A(u,t) · A(domain s, u, family t) · Π A(parent, leaf)
+
+A zero is an excluded combination; a lock is a zero of the seed.  `weigh` passes messages from the leaves to the root
+(sum-product, Pearl 1988; Koller & Friedman 2009, ch. 10) in unsigned 64-bit integers.  Sums are scaled down by powers
+of two to stay in range, and a feasible value is never scaled below 1, so that a weight is zero exactly where no
+persona exists.  Every later question (which row, how likely, is it possible at all) reads the same weights through
+`conditional`, so nothing is answered by a second set of tables.
+
+`decode` unranks a point t of [0, 2^64): at each axis, with total T < 2^32 and t·T = pos·2^64 + frac, the level whose
+slice of the cumulative weight holds pos is taken, and t is stretched over that slice:
+t' = floor(((pos − acc)·2^64 + frac) / w).  Point k of a seed is bit-reverse(k) + hash(seed): the van der Corput
+sequence in base 2, shifted (a digital net: the first 2^m points are 2^−m apart).  So row k never depends on how many
+rows are asked for, and rows of a seed are distinct while no persona is likelier than 2^−m.  Codes grow with t in
+lexicographic order, which `interval` uses to find where on the sequence a given row lies.
+
+Sizes: level weights < 2^18, affinities ≤ 2^8, messages < 2^30, beliefs < 2^16, sums over tones < 2^48.
+"""
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.rules import Masks, Tables
+
+U64 = np.uint64
+U8Codes = npt.NDArray[np.uint8]
+U64s = npt.NDArray[np.uint64]
+
+WEIGHT_ONE = 1 << 12
+WEIGHT_MAX = WEIGHT_ONE * 64
+WEIGHT_MIN = WEIGHT_ONE // 64
+SEQUENCE_END = 1 << 31
+
+_jit = nb.njit(cache=True, nogil=True, boundscheck=False)
+
+
+class Scratch(NamedTuple):
+    """Working space of one thread; `weigh` fills it for one seed."""
+
+    belief: U64s  # (axes, levels): level weight times the messages of its children, < 2^16
+    message: U64s  # (axes, parent levels): what a leaf axis tells its parent, < 2^30
+    given_state: U64s  # (scenarios, states): sum over tones, < 2^24
+    scenario: U64s  # (scenarios,): the root's weights, sum < 2^32
+    row: U64s  # (levels,): weights of the axis being decided
+
+
+def new_scratch(tables: Tables) -> Scratch:
+    width = int(tables.cards.max())
+    axes, scenarios, states = len(tables.cards), int(tables.cards[0]), int(tables.cards[1])
+    return Scratch(
+        np.zeros((axes, width), U64),
+        np.zeros((axes, width), U64),
+        np.zeros((scenarios, states), U64),
+        np.zeros(scenarios, U64),
+        np.zeros(width, U64),
+    )
+
+
+@_jit
+def _shifted(value: int, shift: int) -> int:
+    """``value`` scaled down by 2^shift; feasible stays feasible."""
+    scaled = value >> shift
+    return scaled if scaled > U64(0) or value == U64(0) else U64(1)
+
+
+@_jit
+def _shift_below(largest: int, bits: int) -> int:
+    shift = U64(0)
+    while (largest >> shift) >= (U64(1) << U64(bits)):
+        shift += U64(1)
+    return shift
+
+
+@_jit
+def weigh(tables: Tables, weights: npt.NDArray[np.uint32], mask: Masks, work: Scratch) -> bool:
+    """Pass messages up the tree for one seed; False where its locks and the rules leave no persona."""
+    axes = len(tables.cards)
+    for axis in range(axes - 1, -1, -1):
+        card = tables.cards[axis]
+        largest = U64(0)
+        for level in range(card):
+            value = U64(weights[axis, level]) << U64(12) if mask[axis, level] else U64(0)
+            for child in range(max(axis + 1, 3), axes):
+                if tables.parents[child] == axis and value > U64(0):
+                    told = work.message[child, level]
+                    value = U64(0) if told == U64(0) else max((value * told) >> U64(30), U64(1))
+            work.belief[axis, level] = value
+            largest = max(largest, value)
+        shift = _shift_below(largest, 16)
+        for level in range(card):
+            work.belief[axis, level] = _shifted(work.belief[axis, level], shift)
+        if axis >= 3:
+            _tell_parent(tables, axis, work)
+    return _weigh_root(tables, work)
+
+
+@_jit
+def _tell_parent(tables: Tables, axis: int, work: Scratch) -> None:
+    largest = U64(0)
+    for above in range(tables.cards[tables.parents[axis]]):
+        total = U64(0)
+        for level in range(tables.cards[axis]):
+            total += U64(tables.edges[axis, above, level]) * work.belief[axis, level]
+        work.message[axis, above] = total
+        largest = max(largest, total)
+    down = _shift_below(largest, 30)
+    up = U64(0)
+    while largest > U64(0) and (largest << up) < (U64(1) << U64(29)):
+        up += U64(1)
+    for above in range(tables.cards[tables.parents[axis]]):
+        work.message[axis, above] = _shifted(work.message[axis, above] << up, down)
+
+
+@_jit
+def _weigh_root(tables: Tables, work: Scratch) -> bool:
+    scenarios, states = tables.cards[0], tables.cards[1]
+    largest = U64(0)
+    for s in range(scenarios):
+        for u in range(states):
+            total = U64(0)
+            if work.belief[0, s] > U64(0) and work.belief[1, u] > U64(0) and tables.scenario_state[s, u] > 0:
+                total = _tones(tables, s, u, work)
+            work.given_state[s, u] = total
+            largest = max(largest, total)
+    shift = _shift_below(largest, 24)
+    largest = U64(0)
+    for s in range(scenarios):
+        total = U64(0)
+        for u in range(states):
+            work.given_state[s, u] = _shifted(work.given_state[s, u], shift)
+            total += work.belief[1, u] * U64(tables.scenario_state[s, u]) * work.given_state[s, u]
+        work.scenario[s] = total
+        largest = max(largest, total)
+    # Twelve states of 2^16·2^8·2^24 sum below 2^52; 30 bits of that times a 16-bit belief stay below 2^46.
+    shift = _shift_below(largest, 30)
+    largest = U64(0)
+    for s in range(scenarios):
+        work.scenario[s] = _shifted(work.scenario[s], shift) * work.belief[0, s]
+        largest = max(largest, work.scenario[s])
+    shift = _shift_below(largest, 24)
+    for s in range(scenarios):
+        work.scenario[s] = _shifted(work.scenario[s], shift)
+    return largest > U64(0)
+
+
+@_jit
+def _tones(tables: Tables, s: int, u: int, work: Scratch) -> int:
+    """Weights of the tones given scenario and state, into ``work.row``; their sum, < 2^46."""
+    total = U64(0)
+    domain = tables.domain_of[s]
+    for t in range(tables.cards[2]):
+        weight = work.belief[2, t]
+        if weight > U64(0):
+            weight *= U64(tables.scenario_tone[s, t]) * U64(tables.state_tone[u, t])
+            weight *= U64(tables.domain_state_family[domain, u, tables.family_of[t]])
+        work.row[t] = weight
+        total += weight
+    return total
+
+
+@_jit
+def conditional(tables: Tables, axis: int, codes: U8Codes, work: Scratch) -> int:
+    """Weights of ``axis`` given the codes before it, into ``work.row``; their total, below 2^32."""
+    card = tables.cards[axis]
+    total = U64(0)
+    if axis == 0:
+        for level in range(card):
+            work.row[level] = work.scenario[level]
+        return _scaled_total(card, U64(0), work)
+    if axis == 1:
+        s = codes[0]
+        for level in range(card):
+            weight = work.belief[1, level] * U64(tables.scenario_state[s, level]) * work.given_state[s, level]
+            work.row[level] = weight
+            total += weight
+    elif axis == 2:
+        total = _tones(tables, codes[0], codes[1], work)
+    else:
+        above = codes[tables.parents[axis]]
+        for level in range(card):
+            work.row[level] = U64(tables.edges[axis, above, level]) * work.belief[axis, level]
+        return _scaled_total(card, U64(0), work)
+    # Raising up to 255 levels to 1 adds less than 2^8 to a sum below 2^31.
+    return _scaled_total(card, _shift_below(total, 31), work)
+
+
+@_jit
+def _scaled_total(card: int, shift: int, work: Scratch) -> int:
+    total = U64(0)
+    for level in range(card):
+        work.row[level] = _shifted(work.row[level], shift)
+        total += work.row[level]
+    return total
+
+
+@_jit
+def decode(tables: Tables, t: int, codes: U8Codes, work: Scratch) -> None:
+    """The persona at point ``t``, written to ``codes``; ``work`` must have been weighed for the seed."""
+    low, half = U64(0xFFFFFFFF), U64(32)
+    left = U64(t)
+    for axis in range(len(tables.cards)):
+        total = conditional(tables, axis, codes, work)
+        low_product = (left & low) * total
+        high_product = (left >> half) * total + (low_product >> half)
+        pos = high_product >> half
+        frac = (high_product << half) | (low_product & low)
+        acc = U64(0)
+        level = 0
+        while acc + work.row[level] <= pos:
+            acc += work.row[level]
+            level += 1
+        weight = work.row[level]
+        # floor((rest·2^64 + frac) / weight) by two 32-bit digits of long division; rest < weight < 2^32
+        digits = ((pos - acc) << half) | (frac >> half)
+        first = digits // weight
+        digits = ((digits - first * weight) << half) | (frac & low)
+        left = (first << half) | (digits // weight)
+        codes[axis] = level
+
+
+@_jit
+def mix(x: int) -> int:
+    """splitmix64's finaliser (Steele, Lea & Flood 2014): a bijection that spreads every bit."""
+    y = U64(x)
+    y ^= y >> U64(30)
+    y *= U64(0xBF58476D1CE4E5B9)
+    y ^= y >> U64(27)
+    y *= U64(0x94D049BB133111EB)
+    y ^= y >> U64(31)
+    return y
+
+
+@_jit
+def bit_reverse(k: int) -> int:
+    y = U64(k)
+    y = ((y >> U64(1)) & U64(0x5555555555555555)) | ((y & U64(0x5555555555555555)) << U64(1))
+    y = ((y >> U64(2)) & U64(0x3333333333333333)) | ((y & U64(0x3333333333333333)) << U64(2))
+    y = ((y >> U64(4)) & U64(0x0F0F0F0F0F0F0F0F)) | ((y & U64(0x0F0F0F0F0F0F0F0F)) << U64(4))
+    y = ((y >> U64(8)) & U64(0x00FF00FF00FF00FF)) | ((y & U64(0x00FF00FF00FF00FF)) << U64(8))
+    y = ((y >> U64(16)) & U64(0x0000FFFF0000FFFF)) | ((y & U64(0x0000FFFF0000FFFF)) << U64(16))
+    return (y >> U64(32)) | (y << U64(32))
+
+
+@_jit
+def point(seed_hash: int, k: int) -> int:
+    return bit_reverse(U64(k)) + U64(seed_hash)
+
+
+@_jit
+def expand(
+    tables: Tables,
+    weights: npt.NDArray[np.uint32],
+    mask: Masks,
+    seed_hash: int,
+    first: int,
+    codes: U8Codes,
+    work: Scratch,
+) -> None:
+    """Rows ``first``, ``first`` + 1, … of one seed's sequence, as many as ``codes`` (rows, axes) holds."""
+    weigh(tables, weights, mask, work)
+    for row in range(len(codes)):
+        decode(tables, point(seed_hash, U64(first + row)), codes[row], work)
+
+
+@_jit
+def interval(tables: Tables, codes: U8Codes, found: U8Codes, work: Scratch) -> tuple[int, int]:
+    """First and last point t that decode to ``codes``; first > last where the row has no point.
+
+    Codes grow with t lexicographically, so both ends are found by bisection.
+    """
+    first = _lowest_point(tables, codes, False, found, work)
+    after = _lowest_point(tables, codes, True, found, work)
+    decode(tables, first, found, work)
+    for axis in range(len(codes)):
+        if found[axis] != codes[axis]:
+            return U64(1), U64(0)
+    decode(tables, after, found, work)
+    last = after - U64(1)
+    same = True
+    for axis in range(len(codes)):
+        same = same and found[axis] == codes[axis]
+    return first, (after if same else last)
+
+
+@_jit
+def _lowest_point(tables: Tables, codes: U8Codes, beyond: bool, found: U8Codes, work: Scratch) -> int:
+    """The lowest t whose row is not below ``codes`` (or is beyond it); 2^64 − 1 where there is none."""
+    t = U64(0xFFFFFFFFFFFFFFFF)
+    bit = U64(1) << U64(63)
+    while bit > U64(0):
+        tried = t ^ bit
+        decode(tables, tried, found, work)
+        order = 0
+        for axis in range(len(codes)):
+            if found[axis] != codes[axis]:
+                order = 1 if found[axis] > codes[axis] else -1
+                break
+        if order > 0 or (order == 0 and not beyond):
+            t = tried
+        bit >>= U64(1)
+    return t
+
+
+@_jit
+def add_marginals(
+    tables: Tables, share: float, sums: npt.NDArray[np.float64], work: Scratch
+) -> None:
+    """Add ``share`` times the seed's exact probabilities of every level to ``sums`` (axes, levels)."""
+    codes = np.zeros(len(tables.cards), np.uint8)
+    total = np.float64(conditional(tables, 0, codes, work))
+    of_tone = np.zeros(tables.cards[2])
+    of_state = np.zeros(tables.cards[1])
+    for s in range(tables.cards[0]):
+        if work.scenario[s] == U64(0):
+            continue
+        p_scenario = share * np.float64(work.scenario[s]) / total
+        sums[0, s] += p_scenario
+        codes[0] = s
+        total_states = np.float64(conditional(tables, 1, codes, work))
+        p_states = work.row[: tables.cards[1]] / total_states
+        for u in range(tables.cards[1]):
+            if p_states[u] == 0.0:
+                continue
+            p_state = p_scenario * p_states[u]
+            of_state[u] += p_state
+            codes[1] = u
+            total_tones = np.float64(conditional(tables, 2, codes, work))
+            for t in range(tables.cards[2]):
+                if work.row[t] > U64(0):
+                    of_tone[t] += p_state * np.float64(work.row[t]) / total_tones
+    sums[1, : len(of_state)] += of_state
+    sums[2, : len(of_tone)] += of_tone
+    marginals = np.zeros((len(tables.cards), sums.shape[1]))
+    for s in range(tables.cards[0]):
+        marginals[0, s] = share * np.float64(work.scenario[s]) / total
+    marginals[1, : len(of_state)] = of_state
+    marginals[2, : len(of_tone)] = of_tone
+    for axis in range(3, len(tables.cards)):
+        parent = tables.parents[axis]
+        for above in range(tables.cards[parent]):
+            p_above = marginals[parent, above]
+            if p_above == 0.0:
+                continue
+            codes[parent] = above
+            total_leaf = np.float64(conditional(tables, axis, codes, work))
+            for level in range(tables.cards[axis]):
+                if work.row[level] > U64(0):
+                    marginals[axis, level] += p_above * np.float64(work.row[level]) / total_leaf
+        sums[axis] += marginals[axis]
+
+
+@_jit
+def likeliest(tables: Tables, work: Scratch) -> float:
+    """Probability of the seed's likeliest persona (max-product over the same weights)."""
+    axes = len(tables.cards)
+    codes = np.zeros(axes, np.uint8)
+    best = np.ones(work.belief.shape)
+    for axis in range(axes - 1, 2, -1):
+        parent = tables.parents[axis]
+        for above in range(tables.cards[parent]):
+            codes[parent] = above
+            total = np.float64(conditional(tables, axis, codes, work))
+            top = 0.0
+            for level in range(tables.cards[axis]):
+                if total > 0.0:
+                    top = max(top, np.float64(work.row[level]) / total * best[axis, level])
+            best[parent, above] *= top
+    top = 0.0
+    total = np.float64(conditional(tables, 0, codes, work))
+    for s in range(tables.cards[0]):
+        if work.scenario[s] == U64(0):
+            continue
+        codes[0] = s
+        p_scenario = np.float64(work.scenario[s]) / total * best[0, s]
+        states = np.float64(conditional(tables, 1, codes, work))
+        p_states = work.row[: tables.cards[1]] / states
+        for u in range(tables.cards[1]):
+            if p_states[u] == 0.0 or p_scenario * p_states[u] <= top:
+                continue
+            codes[1] = u
+            tones = np.float64(conditional(tables, 2, codes, work))
+            for t in range(tables.cards[2]):
+                p = p_scenario * p_states[u] * best[1, u] * np.float64(work.row[t]) / tones * best[2, t]
+                top = max(top, p)
+    return top

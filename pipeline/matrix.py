@@ -1,0 +1,311 @@
+"""The matrix: one declaration of its columns, any range of its rows, and a lazy source that computes it."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import dataframely as dy
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from pipeline import kernel
+from pipeline.axes import AXIS_NAMES, Axes
+from pipeline.config import ROW_GROUP
+from pipeline.kernel import SEQUENCE_END, U8Codes
+from pipeline.plan import ID_BITS, SPLITS, Plan, variants
+from pipeline.seeds import TRAITS
+
+# ⌊1024 · log2 a⌋ for affinities a of 1 to 256, exactly: the bit length of a^1024 is one more.
+_LOG = np.array([(a**1024).bit_length() - 1 for a in range(1, 257)])
+_STEPS = ("pace", "energy")
+
+
+class LevelColumn(dy.Column):
+    """A level of an axis or group: an Enum whose levels are the plan's, the same in every shard."""
+
+    @property
+    def dtype(self) -> pl.DataType:
+        return pl.Enum([])
+
+    def validate_dtype(self, dtype: Any) -> bool:
+        return isinstance(dtype, pl.Enum)
+
+    def sqlalchemy_dtype(self, dialect: Any) -> Any:
+        raise TypeError("a matrix column has no SQLAlchemy type; query the matrix with polars SQL")
+
+    @property
+    def _python_type(self) -> Any:
+        return str
+
+    def _sample_unchecked(self, generator: Any, n: int) -> pl.Series:
+        return pl.repeat(None, n, dtype=self.dtype, eager=True)
+
+
+class PersonaMatrix(dy.Schema):
+    """One row a persona.  Rows are in order of persona_id, so that a seed is a run of rows."""
+
+    persona_id = dy.UInt64(
+        nullable=False, max=(1 << 53) - 1, description="Seed ordinal · 2^32 + variant; decodes to the row under its plan."
+    )
+    seed_id = dy.String(nullable=False, min_length=1, description="The seed it is a variant of.")
+    lang = LevelColumn(nullable=False, description="en or zh.")
+    variant = dy.UInt32(nullable=False, description="Place on the seed's sequence; coverage slots from 2^31 up.")
+    scenario = LevelColumn(nullable=False, description="What the talk is about.")
+    user_state = LevelColumn(nullable=False, description="How the other party sounds.")
+    tone = LevelColumn(nullable=False, description="How the persona speaks in this scene.")
+    relationship = LevelColumn(nullable=False, description="What the two are to each other.")
+    register = LevelColumn(nullable=False, description="The seed's own register or one step beside it.")
+    verbosity = LevelColumn(nullable=False, description="How much is said at a time.")
+    environment = LevelColumn(nullable=False, description="What is heard around them.")
+    turn_taking = LevelColumn(nullable=False, description="How the persona takes and leaves the floor.")
+    pace = dy.Int8(nullable=False, min=-1, max=1, description="Step from the pace that the tone implies.")
+    energy = dy.Int8(nullable=False, min=-1, max=1, description="Step from the energy that the tone implies.")
+    cue = LevelColumn(nullable=False, description="The paralinguistic habit of this scene.")
+    temperament = LevelColumn(nullable=False, description="The day's shift from home.")
+    openness = dy.Int8(nullable=True, min=1, max=5, description="Home + shift; null where the source tells no traits.")
+    conscientiousness = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
+    extraversion = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
+    agreeableness = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
+    neuroticism = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
+    domain = LevelColumn(nullable=False, description="The domain of the scenario.")
+    stance = LevelColumn(nullable=False, description="The first stance in the scenario's order that the seed plays.")
+    tone_family = LevelColumn(nullable=False, description="The family of the tone.")
+    pitch = dy.Int8(nullable=False, min=-2, max=2, description="Implied by the tone, against the person's own usual.")
+    valence = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
+    arousal = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
+    dominance = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
+    affinity = dy.UInt8(nullable=False, description="How well the levels fit: geometric mean of affinities, 255 = fully.")
+    license = LevelColumn(nullable=False, description="SPDX licence of the seed.")
+    split = LevelColumn(nullable=False, description="train, validation or test; by seed, so that no seed crosses.")
+
+    @dy.rule()
+    def id_holds_variant(cls) -> pl.Expr:
+        return (pl.col("persona_id") & ((1 << ID_BITS) - 1)) == pl.col("variant").cast(pl.UInt64)
+
+    @dy.rule()
+    def traits_known_together(cls) -> pl.Expr:
+        return pl.sum_horizontal(pl.col(trait).is_null() for trait in TRAITS).is_in([0, len(TRAITS)])
+
+
+class Rows(NamedTuple):
+    """Rows before they have columns; what a version's content hash is taken of."""
+
+    seeds: npt.NDArray[np.uint32]
+    variants: npt.NDArray[np.uint32]
+    codes: U8Codes  # (rows, axes)
+
+    def digest_bytes(self) -> bytes:
+        """Canonical bytes: little-endian ordinals, variants and codes."""
+        return self.seeds.astype("<u4").tobytes() + self.variants.astype("<u4").tobytes() + self.codes.tobytes()
+
+
+class Expansion:
+    """A matrix of ``rows`` under ``plan``: any range of it, in order of persona_id."""
+
+    def __init__(self, plan: Plan, rows: int) -> None:
+        self.plan = plan
+        self.rows = rows
+        self.quotas = plan.quotas(rows)
+        self.ends = np.cumsum(self.quotas)
+
+    def seed_range(self, seed: int) -> tuple[int, int]:
+        return int(self.ends[seed]) - self.quotas[seed], int(self.ends[seed])
+
+    def codes(self, start: int, stop: int) -> Rows:
+        """Rows ``start`` to ``stop`` - 1."""
+        work = kernel.new_scratch(self.plan.tables)
+        rows = Rows(
+            np.empty(stop - start, np.uint32),
+            np.empty(stop - start, np.uint32),
+            np.empty((stop - start, len(AXIS_NAMES)), np.uint8),
+        )
+        seed = int(np.searchsorted(self.ends, start, side="right"))
+        done = start
+        while done < stop:
+            first, last = self.seed_range(seed)
+            until = min(stop, last)
+            if until > done:
+                part = slice(done - start, until - start)
+                rows.seeds[part] = seed
+                self._fill(seed, done - first, until - first, rows.variants[part], rows.codes[part], work)
+                done = until
+            seed += 1
+        return rows
+
+    def _fill(
+        self, seed: int, start: int, stop: int, into: npt.NDArray[np.uint32], codes: U8Codes, work: kernel.Scratch
+    ) -> None:
+        plan = self.plan
+        length, extra = variants(plan, seed, self.quotas[seed])
+        sequence = max(0, min(stop, length) - start)
+        into[:sequence] = np.arange(start, start + sequence, dtype=np.uint32)
+        kernel.expand(plan.tables, plan.weights, plan.masks[seed], np.uint64(plan.seeds[seed].hash),
+                      start, codes[:sequence], work)  # fmt: skip
+        covering = {row.variant: row.codes for row in plan.coverage_of.get(seed, ())}
+        for place in range(max(start, length), stop):
+            variant = extra[place - length]
+            into[place - start] = variant
+            codes[place - start] = covering[variant]
+
+    def frame(self, start: int, stop: int) -> pl.DataFrame:
+        return Columns(self.plan).frame(self.codes(start, stop))
+
+
+class Columns:
+    """Turns codes into the columns of PersonaMatrix; every column is a lookup in a small table of the plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @cached_property
+    def enums(self) -> dict[str, pl.Enum]:
+        return level_enums(self.plan)
+
+    @cached_property
+    def _stances(self) -> npt.NDArray[np.uint8]:
+        """(seeds, scenarios): the first stance in the scenario's order that the seed plays."""
+        names = self.enums["stance"].categories.to_list()
+        lookup: dict[tuple[str, ...], list[int]] = {}
+        for seed in self.plan.seeds:
+            if seed.stances not in lookup:
+                lookup[seed.stances] = [
+                    next((names.index(stance) for stance in scenario.stances if stance in seed.stances), 0)
+                    for scenario in self.plan.axes.scenario
+                ]
+        return np.array([lookup[seed.stances] for seed in self.plan.seeds], np.uint8)
+
+    def frame(self, rows: Rows, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        wanted = list(columns) if columns is not None else PersonaMatrix.column_names()
+        return pl.DataFrame([self._column(name, rows) for name in wanted])
+
+    def _column(self, name: str, rows: Rows) -> pl.Series:
+        axes, plan = self.plan.axes, self.plan
+        codes = dict(zip(AXIS_NAMES, rows.codes.T, strict=True))
+        if name == "persona_id":
+            return pl.Series(name, (rows.seeds.astype(np.uint64) << np.uint64(ID_BITS)) | rows.variants)
+        if name == "variant":
+            return pl.Series(name, rows.variants)
+        if name == "seed_id":
+            return pl.Series(name, [seed.id for seed in plan.seeds]).gather(rows.seeds)
+        if name in _STEPS:
+            steps = [level.step for level in getattr(axes.speech, name).levels]
+            return pl.Series(name, np.array(steps, np.int8)[codes[name]])
+        if name in AXIS_NAMES:
+            return self._levels(name, codes[name])
+        if name in {"lang", "license", "split"}:
+            of_seed = [self.enums[name].categories.index_of(getattr(seed, name)) for seed in plan.seeds]
+            return self._levels(name, np.array(of_seed, np.uint32)[rows.seeds])
+        if name == "stance":
+            return self._levels(name, self._stances[rows.seeds, codes["scenario"]])
+        if name == "domain":
+            return self._levels(name, np.array(axes.domain_of, np.uint8)[codes["scenario"]])
+        if name == "tone_family":
+            return self._levels(name, np.array(axes.family_of, np.uint8)[codes["tone"]])
+        if name == "pitch":
+            return pl.Series(name, np.array([t.implies.pitch for t in axes.tone], np.int8)[codes["tone"]])
+        if name in {"valence", "arousal", "dominance"}:
+            return pl.Series(name, np.array([getattr(t, name) for t in axes.tone], np.int8)[codes["tone"]])
+        if name in TRAITS:
+            return self._trait(name, rows, codes["temperament"])
+        assert name == "affinity"
+        return pl.Series(name, self._affinity(codes))
+
+    def _levels(self, name: str, codes: npt.NDArray[Any]) -> pl.Series:
+        return pl.Series(name, codes.astype(np.uint32)).cat.to(self.enums[name])
+
+    def _trait(self, name: str, rows: Rows, temperament: U8Codes) -> pl.Series:
+        number = TRAITS.index(name)
+        shift = np.array([level.shift.get(name, 0) for level in self.plan.axes.temperament], np.int8)  # type: ignore[call-overload]
+        homes = pl.Series(name, [s.traits[number] if s.traits else None for s in self.plan.seeds], pl.Int8)
+        return homes.gather(rows.seeds) + pl.Series(shift[temperament])
+
+    def _affinity(self, codes: dict[str, U8Codes]) -> npt.NDArray[np.uint8]:
+        """Geometric mean of the affinities that meet in the row, 1 to 256 by integer logarithms, less 1."""
+        tables = self.plan.tables
+        s, u, t = codes["scenario"], codes["user_state"], codes["tone"]
+        domain, family = tables.domain_of[s], tables.family_of[t]
+        met = [tables.scenario_state[s, u], tables.scenario_tone[s, t], tables.state_tone[u, t],
+               tables.domain_state_family[domain, u, family]]  # fmt: skip
+        for axis, parent in enumerate(tables.parents.tolist()):
+            if parent >= 0:
+                met.append(tables.edges[axis, codes[AXIS_NAMES[parent]], codes[AXIS_NAMES[axis]]])
+        logs = sum(_LOG[affinity - 1] for affinity in met) // len(met)
+        return (np.searchsorted(_LOG, logs, side="right") - 1).astype(np.uint8)  # type: ignore[no-any-return]
+
+
+def level_enums(plan: Plan) -> dict[str, pl.Enum]:
+    axes = plan.axes
+    names: dict[str, Sequence[str]] = {name: [level.id for level in levels] for name, levels in axes.levels.items()}
+    names |= {
+        "domain": [domain.id for domain in axes.domains],
+        "tone_family": [family.id for family in axes.families],
+        "lang": ["en", "zh"],
+        "stance": ["service", "companion", "expert", "character", "practice"],
+        "license": sorted({seed.license for seed in plan.seeds}),
+        "split": SPLITS,
+    }
+    return {name: pl.Enum(levels) for name, levels in names.items() if name not in _STEPS}
+
+
+def matrix_schema(plan: Plan) -> dict[str, pl.DataType]:
+    enums = level_enums(plan)
+    return {name: enums.get(name, column.dtype) for name, column in PersonaMatrix.columns().items()}
+
+
+def codes_of(plan: Plan, frame: pl.DataFrame) -> Rows:
+    """Codes of a frame of matrix rows, read back from its columns."""
+    codes = np.empty((frame.height, len(AXIS_NAMES)), np.uint8)
+    for axis, name in enumerate(AXIS_NAMES):
+        column = frame[name]
+        codes[:, axis] = (column + 1 if name in _STEPS else column.to_physical()).to_numpy()
+    ids = frame["persona_id"].to_numpy()
+    seeds = (ids >> np.uint64(ID_BITS)).astype(np.uint32)
+    return Rows(seeds, (ids & np.uint64(0xFFFFFFFF)).astype(np.uint32), codes)
+
+
+def persona_rows(plan: Plan, personas: Sequence[tuple[int, int]]) -> Rows:
+    """Rows of single personas, each given as (seed ordinal, variant)."""
+    from pipeline.plan import decode
+
+    codes = np.array([decode(plan, seed, variant) for seed, variant in personas], np.uint8)
+    seeds, ks = zip(*personas, strict=True)
+    return Rows(np.array(seeds, np.uint32), np.array(ks, np.uint32), codes.reshape(len(personas), len(AXIS_NAMES)))
+
+
+def virtual_matrix(plan: Plan, rows: int) -> pl.LazyFrame:
+    """The matrix of ``rows`` personas as a LazyFrame, computed a row group at a time while it is read."""
+    expansion, columns = Expansion(plan, rows), Columns(plan)
+
+    def batches(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        left = rows if n_rows is None else n_rows
+        needed = None
+        if with_columns is not None:
+            roots = predicate.meta.root_names() if predicate is not None else []
+            needed = [name for name in PersonaMatrix.column_names() if name in {*with_columns, *roots}]
+        for start in range(0, rows, ROW_GROUP):
+            if left <= 0:
+                return
+            frame = columns.frame(expansion.codes(start, min(start + ROW_GROUP, rows)), needed)
+            if predicate is not None:
+                frame = frame.filter(predicate)
+            if with_columns is not None:
+                frame = frame.select(with_columns)
+            frame = frame.head(left)
+            left -= frame.height
+            yield frame
+
+    return register_io_source(batches, schema=matrix_schema(plan))
+
+
+def axis_levels(axes: Axes, name: str) -> list[str]:
+    return [level.id for level in axes.levels[name]]
+
+
+__all__ = [
+    "SEQUENCE_END", "Columns", "Expansion", "PersonaMatrix", "Rows", "axis_levels", "codes_of", "level_enums",
+    "matrix_schema", "persona_rows", "virtual_matrix",
+]  # fmt: skip

@@ -1,0 +1,402 @@
+"""The plan: the fitted, frozen recipe from which every persona follows.
+
+A plan holds the axes with their rules, the integer tables and level weights, what each seed may be, and the coverage
+rows.  `decode(plan, seed, k)` needs nothing else, and no float lies between a plan and a row.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import heapify, heapreplace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import kernel
+from pipeline.axes import AXIS_NAMES, Axes
+from pipeline.coverage import Coverage, CoverageRow, all_pairs, cover
+from pipeline.documents import canonical_json
+from pipeline.errors import PlanRefused, UsageError
+from pipeline.fit import Fit, Floats, Weights, fit, likeliest_personas, reachable, total_variation
+from pipeline.kernel import SEQUENCE_END, Scratch
+from pipeline.rules import Masks, Tables, compile_tables, seed_masks
+from pipeline.seeds import TRAITS, Seed
+
+PLAN_VERSION = 1
+ID_BITS = 32  # persona_id = seed ordinal · 2^32 + variant
+MAX_SEEDS = 1 << 21  # so that ids stay below 2^53, which JSON readers keep exact
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class PlannedSeed:
+    """What a plan remembers of a seed; its text is in the version's seeds.jsonl, under this fingerprint."""
+
+    id: str
+    lang: str
+    license: str
+    weight: int  # thousandths
+    cap_bits: int  # at most 2^cap_bits rows: no two points of the sequence then fall on one persona
+    traits: tuple[int, ...] | None  # home, in the order of TRAITS
+    stances: tuple[str, ...]
+    allowed: tuple[int, ...]  # a bit mask of open levels for each axis
+    fingerprint: str
+
+    @cached_property
+    def hash(self) -> int:
+        return seed_hash(self.id)
+
+    @property
+    def cap(self) -> int:
+        return min(1 << self.cap_bits, SEQUENCE_END)
+
+    @property
+    def split(self) -> str:
+        """Nine seeds in ten train, half of the rest validate: by id alone, so that no seed ever changes sides."""
+        twentieth = int(kernel.mix(np.uint64(self.hash ^ 0x5EED))) % 20
+        return SPLITS[0] if twentieth < 18 else SPLITS[twentieth - 17]
+
+
+def seed_hash(seed_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(seed_id.encode(), digest_size=8).digest(), "little")
+
+
+@dataclass(frozen=True)
+class Plan:
+    axes: Axes
+    tables: Tables
+    weights: Weights  # uint32 (axes, levels), 4096 = 1
+    seeds: tuple[PlannedSeed, ...]  # by ordinal
+    base_rows: int
+    coverage: tuple[CoverageRow, ...]  # in the order in which they join their seed
+    prefixes: tuple[int, ...]  # rows of a seed's sequence that come before its coverage rows
+    report: dict[str, Any]  # what the fit and the coverage reached; not part of the recipe
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 of the recipe."""
+        return hashlib.sha256(canonical_json(_recipe(self)).encode()).hexdigest()[:12]
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Open levels, bool (seeds, axes, levels)."""
+        masks = np.zeros((len(self.seeds), len(AXIS_NAMES), self.weights.shape[1]), np.bool_)
+        for ordinal, seed in enumerate(self.seeds):
+            for axis, bits in enumerate(seed.allowed):
+                raw = np.frombuffer(bits.to_bytes(32, "little"), np.uint8)
+                masks[ordinal, axis] = np.unpackbits(raw, bitorder="little")[: masks.shape[2]]
+        return masks
+
+    @cached_property
+    def coverage_of(self) -> dict[int, list[CoverageRow]]:
+        rows: dict[int, list[CoverageRow]] = {}
+        for row in self.coverage:
+            rows.setdefault(row.seed, []).append(row)
+        return rows
+
+    @cached_property
+    def ordinals(self) -> dict[str, int]:
+        return {seed.id: ordinal for ordinal, seed in enumerate(self.seeds)}
+
+    def quotas(self, rows: int) -> list[int]:
+        """Rows of each seed in a matrix of ``rows``."""
+        return apportion(rows, [seed.weight for seed in self.seeds], [seed.cap for seed in self.seeds])
+
+
+def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:
+    """Fit level weights to the axes' targets over all seeds, and freeze the rows that cover every feasible pair.
+
+    Raises PlanRefused, naming the seeds, where a seed has no persona or the rows cannot be met without duplicates.
+    """
+    if not seeds:
+        raise PlanRefused("there are no seeds; a plan needs at least one")
+    if len(seeds) > MAX_SEEDS:
+        raise PlanRefused(f"{len(seeds):,} seeds; a plan holds {MAX_SEEDS:,} at most")
+    tables = compile_tables(axes)
+    masks = np.stack([seed_masks(axes, seed) for seed in seeds])
+    reach = reachable(tables, masks)
+    refuse_empty(seeds, reach)
+    targets = [axes.targets(name) for name in AXIS_NAMES]
+    thousandths = [max(1, round(seed.weight * 1000)) for seed in seeds]
+    shares: Floats = np.array(thousandths, np.float64)
+    while True:
+        fitted = fit(tables, masks, reach, shares, targets)
+        bits = [_cap_bits(p) for p in likeliest_personas(tables, fitted.weights, masks)]
+        caps = [min(1 << b, SEQUENCE_END) for b in bits]
+        quotas = apportion(base_rows, thousandths, caps, names=[seed.id for seed in seeds])
+        realised = np.array(quotas, np.float64)
+        if np.abs(realised / realised.sum() - shares / shares.sum()).sum() < 0.01 or base_rows < 100 * len(seeds):
+            break
+        shares = realised
+    hashes = [seed_hash(seed.id) for seed in seeds]
+    coverage = cover(tables, fitted.weights, masks, reach, hashes, quotas, caps)
+    return Plan(
+        axes=axes,
+        tables=tables,
+        weights=fitted.weights,
+        seeds=tuple(
+            PlannedSeed(
+                id=seed.id,
+                lang=seed.lang,
+                license=seed.license,
+                weight=weight,
+                cap_bits=cap_bits,
+                traits=None if seed.traits is None else tuple(getattr(seed.traits, trait) for trait in TRAITS),
+                stances=seed.played,
+                allowed=tuple(_bits(mask) for mask in masks[ordinal]),
+                fingerprint=seed.fingerprint,
+            )
+            for ordinal, (seed, weight, cap_bits) in enumerate(zip(seeds, thousandths, bits, strict=True))
+        ),
+        base_rows=base_rows,
+        coverage=tuple(coverage.rows),
+        prefixes=tuple(coverage.prefixes),
+        report=_report(axes, fitted, coverage, tables),
+    )
+
+
+def refuse_empty(seeds: Sequence[Seed], reach: Masks) -> None:
+    empty = [seed.id for ordinal, seed in enumerate(seeds) if not reach[ordinal, 0].any()]
+    if empty:
+        names = ", ".join(empty[:20])
+        raise PlanRefused(
+            f"{len(empty)} seeds have no persona: their locks and the rules together exclude everything: {names}. "
+            "Free a tone family or add a bridge."
+        )
+
+
+def _cap_bits(likeliest: float) -> int:
+    """floor(−log2 p), p rounded up by the float error of a product of a dozen quotients and by decode's truncation."""
+    p = likeliest * (1 + 1e-12) + 16 * 2.0**-64
+    bits = 0
+    while bits < 31 and p * (1 << (bits + 1)) <= 1:
+        bits += 1
+    return bits
+
+
+def _bits(mask: npt.NDArray[np.bool_]) -> int:
+    return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
+
+
+def apportion(
+    total: int, weights: Sequence[int], caps: Sequence[int], names: Sequence[str] | None = None
+) -> list[int]:
+    """Rows of each seed by Webster's method (odd divisors), no seed above its cap.
+
+    Seat a of weight w has priority w / (2a − 1); seats go in order of priority, ties to the lower ordinal.  The order
+    does not depend on ``total``, so no seed loses a row when the total grows (Balinski & Young 1982).
+    """
+    if sum(caps) < total:
+        short = sorted(range(len(caps)), key=lambda i: caps[i] / weights[i])[:8]
+        listed = ", ".join(f"{names[i] if names else i} ({caps[i]:,})" for i in short)
+        raise PlanRefused(
+            f"{total:,} rows asked for, but these {len(caps):,} seeds have at most {sum(caps):,} distinct rows. "
+            f"Ask for fewer rows, add seeds, or loosen the tightest: {listed}"
+        )
+    # Rows for a common divisor 2^40 / x; x is the largest whose rows do not exceed the total.
+    low, high = 0, (max(caps) + 1) << 41
+
+    def at(x: int) -> list[int]:
+        return [min(cap, (2 * w * x + (1 << 40)) >> 41) for w, cap in zip(weights, caps, strict=True)]
+
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if sum(at(middle)) <= total else (low, middle)
+    rows = at(low)
+    left = total - sum(rows)
+    queue = [(_Priority(2 * n + 1, w), i) for i, (n, w) in enumerate(zip(rows, weights, strict=True)) if n < caps[i]]
+    heapify(queue)
+    while left:
+        _, i = queue[0]
+        rows[i] += 1
+        left -= 1
+        done = rows[i] >= caps[i]
+        heapreplace(queue, (_Priority(1, 0) if done else _Priority(2 * rows[i] + 1, weights[i]), i))
+    return rows
+
+
+@dataclass(frozen=True)
+class _Priority:
+    """divisor / weight, compared without rounding; smaller goes first, weight 0 last."""
+
+    divisor: int
+    weight: int
+
+    def __lt__(self, other: "_Priority") -> bool:
+        return self.divisor * other.weight < other.divisor * self.weight
+
+
+def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> tuple[int, ...]:
+    """Level codes of row ``variant`` of a seed, by axis; ``variant`` from 2^31 up is a coverage slot.
+
+    Raises UsageError for a seed or slot the plan does not have.
+    """
+    if not 0 <= seed < len(plan.seeds):
+        raise UsageError(f"the plan has no seed with ordinal {seed:,}; it has {len(plan.seeds):,}")
+    if variant >= SEQUENCE_END:
+        for row in plan.coverage_of.get(seed, ()):
+            if row.variant == variant:
+                return row.codes
+        raise UsageError(f"{plan.seeds[seed].id} has no coverage slot {variant - SEQUENCE_END:,} in this plan")
+    scratch = work or kernel.new_scratch(plan.tables)
+    kernel.weigh(plan.tables, plan.weights, plan.masks[seed], scratch)
+    codes = np.zeros(len(AXIS_NAMES), np.uint8)
+    t = np.uint64(kernel.point(np.uint64(plan.seeds[seed].hash), np.uint64(variant)))
+    kernel.decode(plan.tables, t, codes, scratch)
+    return tuple(codes.tolist())
+
+
+def variants(plan: Plan, seed: int, rows: int) -> tuple[int, list[int]]:
+    """The first ``rows`` rows of a seed in id order: the sequence up to a length, then single variants.
+
+    A seed's rows come in one fixed order, whatever the total: its sequence up to ``prefixes``, its coverage rows, then
+    the rest of the sequence without those pulled forward.  So a larger matrix holds every row of a smaller one.
+    """
+    extra = [row.variant for row in plan.coverage_of.get(seed, ())]
+    prefix = plan.prefixes[seed]
+    if rows <= prefix:
+        return rows, []
+    taken = extra[: rows - prefix]
+    length = rows - len(taken)
+    for k in sorted(taken):
+        if k < length:
+            length += 1
+    return length, sorted(k for k in taken if k >= length)
+
+
+def persona_id(seed: int, variant: int) -> int:
+    return (seed << ID_BITS) | variant
+
+
+def split_id(persona: int) -> tuple[int, int]:
+    return persona >> ID_BITS, persona & ((1 << ID_BITS) - 1)
+
+
+def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables) -> dict[str, Any]:
+    """What was aimed at and what was reached, by axis and by pair of axes."""
+    by_axis = {}
+    distances = zip(
+        total_variation(fitted.targets, fitted.attainable), total_variation(fitted.attainable, fitted.fitted), strict=True
+    )
+    for number, (name, (reach, miss)) in enumerate(zip(AXIS_NAMES, distances, strict=True)):
+        by_axis[name] = {
+            "authored_to_attainable": round(float(reach), 6),
+            "attainable_to_fitted": round(float(miss), 6),
+            "levels": {
+                level.id: [round(float(t[number, code]), 6) for t in (fitted.targets, fitted.attainable, fitted.fitted)]
+                for code, level in enumerate(axes.levels[name])
+            },
+        }
+    pairs = all_pairs(tables)
+    by_pair = {}
+    for number, (one, other) in enumerate(pairs.axes.tolist()):
+        cells = slice(int(pairs.offsets[number]), int(pairs.offsets[number + 1]))
+        by_pair[f"{AXIS_NAMES[one]}, {AXIS_NAMES[other]}"] = {
+            "cells": cells.stop - cells.start,
+            "feasible": int(coverage.feasible[cells].sum()),
+            "covered": int(coverage.covered[cells].sum()),
+        }
+    return {"axes": by_axis, "pairs": by_pair}
+
+
+def pairs_covered(plan: Plan) -> tuple[int, int]:
+    """Covered and feasible pairs of levels at base_rows."""
+    pairs = plan.report["pairs"].values()
+    return sum(pair["covered"] for pair in pairs), sum(pair["feasible"] for pair in pairs)
+
+
+def _recipe(plan: Plan) -> dict[str, Any]:
+    return {
+        "version": PLAN_VERSION,
+        "base_rows": plan.base_rows,
+        "axes": plan.axes.model_dump(mode="json", by_alias=True),
+        "tables": {name: table.tolist() for name, table in plan.tables._asdict().items() if name != "edges"}
+        | {"edges": _edge_lists(plan.tables)},
+        "weights": [row[:card].tolist() for row, card in zip(plan.weights, plan.tables.cards, strict=True)],
+        "seeds": [
+            {
+                "id": seed.id,
+                "lang": seed.lang,
+                "license": seed.license,
+                "weight": seed.weight,
+                "cap_bits": seed.cap_bits,
+                "traits": seed.traits,
+                "stances": seed.stances,
+                "allowed": [f"{bits:x}" for bits in seed.allowed],
+                "fingerprint": seed.fingerprint,
+            }
+            for seed in plan.seeds
+        ],
+        "coverage": [[row.seed, row.variant, *row.codes] for row in plan.coverage],
+        "prefixes": plan.prefixes,
+    }
+
+
+def _edge_lists(tables: Tables) -> list[list[list[int]]]:
+    cards = tables.cards
+    return [
+        [] if parent < 0 else tables.edges[axis, : cards[parent], : cards[axis]].tolist()
+        for axis, parent in enumerate(tables.parents)
+    ]
+
+
+def plan_json(plan: Plan) -> str:
+    return json.dumps({"id": plan.id, **_recipe(plan), "report": plan.report}, ensure_ascii=False) + "\n"
+
+
+def read_plan(path: Path) -> Plan:
+    """A saved plan.  Raises UsageError where it is no plan, of another version, or changed since it was frozen."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        version = document["version"]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a plan that can be read ({error}); make one with `personas plan --out`") from None
+    if version != PLAN_VERSION:
+        raise UsageError(
+            f"{path}: a plan of version {version}; this program reads version {PLAN_VERSION}. Use the program that made "
+            "it, or fit a new plan with `personas plan --out` (its rows will differ)."
+        )
+    plan = _plan(document)
+    if plan.id != document["id"]:
+        raise UsageError(f"{path}: the plan was changed after it was frozen: it says {document['id']}, it is {plan.id}")
+    return plan
+
+
+def _plan(document: dict[str, Any]) -> Plan:
+    stored = document["tables"]
+    cards = np.array(stored["cards"])
+    width = int(cards.max())
+    edges = np.zeros((len(cards), width, width), np.uint16)
+    for axis, table in enumerate(stored["edges"]):
+        if table:
+            edges[axis, : len(table), : len(table[0])] = table
+    weights = np.full((len(cards), width), kernel.WEIGHT_ONE, np.uint32)
+    for axis, row in enumerate(document["weights"]):
+        weights[axis, : len(row)] = row
+    vectors = {name: np.array(stored[name]) for name in ("cards", "parents", "domain_of", "family_of")}
+    affinities = {
+        name: np.array(stored[name], np.uint16)
+        for name in ("scenario_state", "scenario_tone", "state_tone", "domain_state_family")
+    }
+    return Plan(
+        axes=Axes.model_validate(document["axes"]),
+        tables=Tables(**vectors, **affinities, edges=edges),
+        weights=weights,
+        seeds=tuple(
+            PlannedSeed(
+                **{key: seed[key] for key in ("id", "lang", "license", "weight", "cap_bits", "fingerprint")},
+                traits=None if seed["traits"] is None else tuple(seed["traits"]),
+                stances=tuple(seed["stances"]),
+                allowed=tuple(int(bits, 16) for bits in seed["allowed"]),
+            )
+            for seed in document["seeds"]
+        ),
+        base_rows=document["base_rows"],
+        coverage=tuple(CoverageRow(seed, k, tuple(codes)) for seed, k, *codes in document["coverage"]),
+        prefixes=tuple(document["prefixes"]),
+        report=document["report"],
+    )
