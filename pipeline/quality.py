@@ -1,0 +1,162 @@
+"""Hold a matrix against its plan: rules, locks, doubles, coverage, balance.
+
+The rules are checked from the stored columns by table lookup, not by decoding again, so that a fault in the decoder
+would show.  One shard is in memory at a time.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipeline.axes import AXIS_NAMES
+from pipeline.coverage import all_pairs, count_pairs
+from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
+from pipeline.plan import Plan, pairs_covered
+from pipeline.rules import Tables
+from pipeline.store import Version, file_faults
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures of one matrix; the first four must be zero."""
+
+    rows: int
+    broken_rules: int
+    broken_locks: int
+    duplicates: int
+    not_of_plan: int  # rows that decoding their id does not give
+    pairs_feasible: int
+    pairs_certified: int  # what the plan promises at this size; 0 below its base_rows
+    pairs_covered: int
+    distance: dict[str, float]  # total variation of each axis to its attainable shares
+
+    @property
+    def worst_distance(self) -> float:
+        return max(self.distance.values())
+
+    def faults(self) -> list[str]:
+        counts = {
+            "rows that break a rule": self.broken_rules,
+            "rows that break a lock": self.broken_locks,
+            "rows that occur twice": self.duplicates,
+            "rows that are not their plan's": self.not_of_plan,
+            "certified pairs that no row has": max(0, self.pairs_certified - self.pairs_covered),
+        }
+        return [f"{count:,} {what}" for what, count in counts.items() if count]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def verify(version: Version) -> tuple[list[str], Quality | None]:
+    """Every fault of a stored version; the figures where its files can be read at all."""
+    faults = file_faults(version)
+    if faults:
+        return faults, None
+    quality = measure(version.plan(), version.manifest.rows, version.shards())
+    if quality.rows != version.manifest.rows:
+        faults.append(f"{quality.rows:,} rows, not {version.manifest.rows:,}")
+    return faults + quality.faults(), quality
+
+
+def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
+    expansion = Expansion(plan, rows)
+    pairs = all_pairs(plan.tables)
+    counts = np.zeros(pairs.offsets[-1], np.int64)
+    levels = np.zeros(plan.weights.shape, np.int64)
+    broken_rules = broken_locks = not_of_plan = done = 0
+    doubles = _Doubles(plan)
+    for shard in shards:
+        PersonaMatrix.validate(shard)
+        found = codes_of(plan, shard)
+        broken_rules += int(_breaks_rule(plan.tables, found).sum())
+        broken_locks += int(_breaks_lock(plan, found).sum())
+        not_of_plan += _differing(found, expansion.codes(done, min(rows, done + shard.height)))
+        doubles.add(found)
+        count_pairs(found.codes, plan.tables.cards, pairs.axes, pairs.offsets, counts, 1)
+        for axis in range(len(AXIS_NAMES)):
+            levels[axis] += np.bincount(found.codes[:, axis], minlength=levels.shape[1])
+        done += shard.height
+    certified, feasible = pairs_covered(plan)
+    return Quality(
+        rows=done,
+        broken_rules=broken_rules,
+        broken_locks=broken_locks,
+        duplicates=doubles.count,
+        not_of_plan=not_of_plan,
+        pairs_feasible=feasible,
+        pairs_certified=certified if rows >= plan.base_rows else 0,
+        pairs_covered=int((counts > 0).sum()),
+        distance=distances(plan, levels),
+    )
+
+
+def distances(plan: Plan, levels: npt.NDArray[np.int64]) -> dict[str, float]:
+    found = {}
+    for axis, name in enumerate(AXIS_NAMES):
+        attainable = np.array([shares[1] for shares in plan.report["axes"][name]["levels"].values()])
+        realised = levels[axis, : len(attainable)] / max(1, levels[axis].sum())
+        found[name] = round(float(np.abs(realised - attainable).sum() / 2), 6)
+    return found
+
+
+def _breaks_rule(tables: Tables, rows: Rows) -> npt.NDArray[np.bool_]:
+    s, u, t = rows.codes[:, 0], rows.codes[:, 1], rows.codes[:, 2]
+    broken = (tables.scenario_state[s, u] == 0) | (tables.scenario_tone[s, t] == 0) | (tables.state_tone[u, t] == 0)
+    broken |= tables.domain_state_family[tables.domain_of[s], u, tables.family_of[t]] == 0
+    for axis, parent in enumerate(tables.parents.tolist()):
+        if parent >= 0:
+            broken |= tables.edges[axis, rows.codes[:, parent], rows.codes[:, axis]] == 0
+    return np.asarray(broken)
+
+
+def _breaks_lock(plan: Plan, rows: Rows) -> npt.NDArray[np.bool_]:
+    broken = np.zeros(len(rows.seeds), np.bool_)
+    for axis in range(len(AXIS_NAMES)):
+        broken |= ~plan.masks[rows.seeds, axis, rows.codes[:, axis]]
+    return broken
+
+
+def _differing(found: Rows, wanted: Rows) -> int:
+    if len(found.seeds) != len(wanted.seeds):
+        return abs(len(found.seeds) - len(wanted.seeds))
+    same = (found.seeds == wanted.seeds) & (found.variants == wanted.variants)
+    return int((~(same & (found.codes == wanted.codes).all(axis=1))).sum())
+
+
+class _Doubles:
+    """Counts rows that occur twice.  Rows come seed by seed, so only the last seed of a shard is carried over."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.count = 0
+        self._cards = plan.tables.cards
+        self._seed = -1
+        self._keys = np.empty(0, np.uint64)
+
+    def add(self, rows: Rows) -> None:
+        keys = self._packed(rows)
+        for seed, own in _by_seed(rows.seeds, keys):
+            held = np.concatenate([self._keys, own]) if seed == self._seed else own
+            unique = np.unique(held)
+            self.count += len(held) - len(unique)
+            self._seed, self._keys = seed, unique
+
+    def _packed(self, rows: Rows) -> npt.NDArray[np.uint64]:
+        """Mixed-radix number of a row's levels; the product of all cardinalities is far below 2^64."""
+        packed = np.zeros(len(rows.codes), np.uint64)
+        for axis, card in enumerate(self._cards.tolist()):
+            packed = packed * np.uint64(card) + rows.codes[:, axis].astype(np.uint64)
+        return packed
+
+
+def _by_seed(
+    seeds: npt.NDArray[np.uint32], keys: npt.NDArray[np.uint64]
+) -> Iterator[tuple[int, npt.NDArray[np.uint64]]]:
+    starts = np.concatenate([[0], np.nonzero(np.diff(seeds))[0] + 1, [len(seeds)]])
+    for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        if stop > start:
+            yield int(seeds[start]), keys[start:stop]
