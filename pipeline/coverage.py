@@ -8,7 +8,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.fit import Weights
+from pipeline.axes import Axes
+from pipeline.fit import Weights, reachable
 from pipeline.kernel import (
     SEQUENCE_END,
     Scratch,
@@ -21,7 +22,7 @@ from pipeline.kernel import (
     point,
     weigh,
 )
-from pipeline.rules import Masks, Tables
+from pipeline.rules import Masks, Tables, axis_codes, compile_tables
 
 Counts = npt.NDArray[np.int64]
 
@@ -197,3 +198,28 @@ def position(tables: Tables, codes: U8Codes, seed_hash: int, work: Scratch) -> i
         if multiple - low <= length:
             return int(bit_reverse(np.uint64(multiple % whole)))
     return None
+
+
+def unreachable(axes: Axes) -> list[tuple[str, str, str]]:
+    """Levels that the rules leave no persona at all, with the rules that name them: (axis, level, reasons)."""
+    tables = compile_tables(axes)
+    open_to_all = np.zeros((1, len(tables.cards), int(tables.cards.max())), np.bool_)
+    for axis, card in enumerate(tables.cards):
+        open_to_all[0, axis, :card] = True
+    reach = reachable(tables, open_to_all)[0]
+    return [
+        (name, level.id, _blamed(axes, name, code))
+        for axis, (name, levels) in enumerate(axes.levels.items())
+        for code, level in enumerate(levels)
+        if not reach[axis, code]
+    ]
+
+
+def _blamed(axes: Axes, axis: str, code: int) -> str:
+    """Why a level has no persona: the hard rules that name it, or that no scenario allows it."""
+    reasons = [
+        rule.reason
+        for rule in axes.rules
+        if rule.hard and any(axis == named and code in codes for named, codes in (axis_codes(axes, t) for t in rule.hard))
+    ]
+    return "; ".join(reasons) or "no scenario allows it together with the rules"

@@ -1,6 +1,7 @@
 """Versions on disk: shards written once, a manifest written last, and a pointer replaced at once.
 
-    data/plans/<inputs>.json                    plans, by the hash of what they were made from
+    data/inputs/<hash>/seeds.jsonl, axes.json   what passed validation, by the hash of the files it came from
+    data/plans/<inputs>-<base_rows>.json        plans, by what they were made from
     data/matrix/.building-<plan>-<rows>-<shard_rows>/   a version under way; a rerun goes on from it
     data/matrix/<plan>-<content>/               a whole version; never changed
         plan.json  seeds.jsonl  shards/00000.parquet …  manifest.json
@@ -13,20 +14,17 @@ version or none, and an interrupted build leaves nothing to clean by hand.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.config import ROW_GROUP
-from pipeline.documents import canonical_json
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.matrix import Columns, Expansion, PersonaMatrix
 from pipeline.plan import Plan, plan_json, read_plan
-from pipeline.seeds import Seed
 
 MANIFEST_VERSION = 1
 HASH_CHUNK = 1 << 20
@@ -171,7 +169,7 @@ def finished_shard(folder: Path, number: int) -> Shard | None:
     return shard if same else None
 
 
-def commit(out: Path, building: Path, plan: Plan, seeds: Sequence[Seed], rows: int, shard_rows: int) -> Version:
+def commit(out: Path, building: Path, plan: Plan, seeds_file: Path, rows: int, shard_rows: int) -> Version:
     """Give a finished version its manifest and name, and point CURRENT at it."""
     shards = [finished_shard(building, number) for number in range(len(shard_ranges(rows, shard_rows)))]
     missing = [number for number, shard in enumerate(shards) if shard is None]
@@ -179,7 +177,7 @@ def commit(out: Path, building: Path, plan: Plan, seeds: Sequence[Seed], rows: i
         raise BrokenVersion(f"{building}: shards {missing[:8]} are not finished; run the build again")
     whole = [shard for shard in shards if shard is not None]
     write_text(building / "plan.json", plan_json(plan))
-    write_text(building / "seeds.jsonl", seeds_text(seeds))
+    write_text(building / "seeds.jsonl", seeds_file.read_text("utf-8"))
     content = hashlib.sha256("".join(digest for shard in whole for digest in shard.digests).encode()).hexdigest()
     manifest = Manifest(
         plan=plan.id,
@@ -206,10 +204,6 @@ def commit(out: Path, building: Path, plan: Plan, seeds: Sequence[Seed], rows: i
     return open_version(folder)
 
 
-def seeds_text(seeds: Iterable[Seed]) -> str:
-    return "".join(canonical_json(seed.model_dump(mode="json", by_alias=True)) + "\n" for seed in seeds)
-
-
 def _discard_notes(folder: Path) -> None:
     for note in (folder / "notes").glob("*.json"):
         note.unlink()
@@ -231,6 +225,13 @@ def current_version(out: Path) -> Version:
     if not pointer.is_file():
         raise UsageError(f"{out / 'matrix'}: no matrix has been built here; run `personas build` or name it with --out")
     return open_version(out / "matrix" / pointer.read_text("utf-8").strip())
+
+
+def scan_matrix(path: Path | str = Path("data")) -> pl.LazyFrame:
+    """The current matrix under an output folder, or the version at ``path``, as a LazyFrame."""
+    folder = Path(path)
+    version = open_version(folder) if (folder / "manifest.json").is_file() else current_version(folder)
+    return version.scan()
 
 
 def open_version(folder: Path) -> Version:
@@ -273,24 +274,5 @@ def file_faults(version: Version) -> list[str]:
     return faults
 
 
-def saved_plan(out: Path, inputs: str, make: Callable[[], Plan]) -> tuple[Plan, bool]:
-    """The plan made earlier from the same inputs, or a new one; and whether it is new."""
-    path = plan_path(out, inputs)
-    if path.is_file():
-        return read_plan(path), False
-    plan = make()
-    write_text(path, plan_json(plan))
-    return plan, True
-
-
-def plan_path(out: Path, inputs: str) -> Path:
-    return out / "plans" / f"{inputs}.json"
-
-
-def inputs_hash(seeds: Iterable[Seed], axes_text: str, **settings: Any) -> str:
-    """What a plan is made from: the records, the axes, the settings.  Sixteen hexadecimal digits."""
-    digest = hashlib.sha256(canonical_json(settings).encode())
-    digest.update(axes_text.encode())
-    for seed in seeds:
-        digest.update(seed.fingerprint.encode())
-    return digest.hexdigest()[:16]
+def plan_path(out: Path, inputs: str, base_rows: int) -> Path:
+    return out / "plans" / f"{inputs}-{base_rows}.json"

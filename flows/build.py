@@ -1,0 +1,128 @@
+"""The build flow: validate, plan, expand, write, verify.
+
+Stages hand each other paths.  What a stage leaves stands under a name that holds the hash of what it was made from, so
+a stage whose result stands is done; Prefect's own cache would call it done after the file had been deleted.
+"""
+
+import flows.prefect_settings  # noqa: F401  # isort: skip  (before prefect reads its settings)
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+from prefect.task_runners import ThreadPoolTaskRunner
+from tqdm import tqdm
+
+from flows.workers import build_shards, worker_pool
+from pipeline.build import BuildResult, accept_inputs, obtain_plan, peak_rss_mb
+from pipeline.config import RunConfig
+from pipeline.errors import BrokenVersion
+from pipeline.plan import read_plan
+from pipeline.quality import verify
+from pipeline.store import (
+    building_folder,
+    commit,
+    file_faults,
+    find_version,
+    open_version,
+    point_current,
+    shard_ranges,
+)
+
+# A Prefect task costs about 12 ms, a shard of 262,144 rows about half a second: with four shards to a task the
+# overhead is half a percent, and a billion rows are still a thousand steps of progress.
+SHARDS_A_TASK = 4
+
+Batch = list[tuple[int, int, int]]
+
+
+@task(cache_policy=NO_CACHE)
+def validate(config: RunConfig) -> Path:
+    return accept_inputs(config)
+
+
+@task(cache_policy=NO_CACHE)
+def plan(config: RunConfig, inputs: Path) -> Path:
+    return obtain_plan(config, inputs)
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
+def expand(plan_path: Path, rows: int, building: Path, batch: Batch, pool: ProcessPoolExecutor) -> int:
+    return pool.submit(build_shards, plan_path, rows, building, batch).result()
+
+
+@task(cache_policy=NO_CACHE)
+def write(config: RunConfig, plan_path: Path, inputs: Path, building: Path) -> Path:
+    seeds = inputs / "seeds.jsonl"
+    return commit(config.out, building, read_plan(plan_path), seeds, config.rows, config.shard_rows).folder
+
+
+@task(name="verify", cache_policy=NO_CACHE)
+def check(folder: Path, newly_built: bool) -> list[dict[str, str]]:
+    """All of a new version; of one that was verified when it was built, its files."""
+    version = open_version(folder)
+    faults, quality = verify(version) if newly_built else (file_faults(version), None)
+    if faults:
+        raise BrokenVersion("\n".join([f"{folder}: not what it should be", *faults]))
+    return [] if quality is None else [{"figure": name, "value": str(value)} for name, value in quality.as_dict().items()]
+
+
+@flow(name="build", log_prints=False)
+def build(config: RunConfig, progress: bool = True) -> BuildResult:
+    """Build the matrix of ``config``, or go on with a build that was interrupted, or find that it stands."""
+    began = time.perf_counter()
+    stages: dict[str, float] = {}
+    with _timed(stages, "validate"):
+        inputs = validate(config)
+    with _timed(stages, "plan"):
+        plan_path = plan(config, inputs)
+        frozen = read_plan(plan_path)
+    standing = find_version(config.out, frozen.id, config.rows, config.shard_rows)
+    if standing is None:
+        building = building_folder(config.out, frozen, config.rows, config.shard_rows)
+        with _timed(stages, "expand"):
+            _expand_all(config, plan_path, building, progress)
+        with _timed(stages, "write"):
+            folder = write(config, plan_path, inputs, building)
+    else:
+        folder = standing.folder
+        point_current(config.out, standing.manifest.name)
+    with _timed(stages, "verify"):
+        figures = check(folder, newly_built=standing is None)
+    result = BuildResult(
+        version_dir=str(folder),
+        rows=config.rows,
+        seeds=len(frozen.seeds),
+        stages=stages,
+        peak_rss_mb=peak_rss_mb(),
+        total_s=round(time.perf_counter() - began, 3),
+    )
+    table = [{"figure": name, "value": f"{seconds} s"} for name, seconds in stages.items()] + figures
+    create_table_artifact(table=table, key="build", description=f"{folder.name}: {config.rows:,} personas")
+    return result
+
+
+def _expand_all(config: RunConfig, plan_path: Path, building: Path, progress: bool) -> None:
+    shards = [(number, *ends) for number, ends in enumerate(shard_ranges(config.rows, config.shard_rows))]
+    # A last short batch would leave a worker idle, so few shards go out one at a time.
+    size = max(1, min(SHARDS_A_TASK, len(shards) // (2 * config.workers)))
+    batches = [shards[first : first + size] for first in range(0, len(shards), size)]
+    workers = min(config.workers, len(batches))
+    runner = ThreadPoolTaskRunner(max_workers=workers)  # type: ignore[no-untyped-call]
+    with worker_pool(workers) as pool, runner, tqdm(total=config.rows, unit="row", unit_scale=True, disable=not progress) as bar:
+        futures = [runner.submit(expand, {"plan_path": plan_path, "rows": config.rows, "building": building, "batch": batch, "pool": pool}) for batch in batches]
+        for future in as_completed(futures):
+            bar.update(future.result())
+
+
+@contextmanager
+def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    stages[name] = round(time.perf_counter() - began, 3)
