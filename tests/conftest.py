@@ -1,0 +1,40 @@
+"""Small real content shared by the tests: the shipped axes, a handful of shipped seeds, and a plan over them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from pipeline.axes import Axes
+from pipeline.axis_files import load_axes
+from pipeline.plan import Plan, make_plan
+from pipeline.seeds import Seed, load_seeds
+
+ROOT = Path(__file__).parent.parent
+
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(scope="session")
+def axes() -> Axes:
+    return load_axes(ROOT / "seeds" / "axes")
+
+
+@pytest.fixture(scope="session")
+def shipped_seeds() -> list[Seed]:
+    return load_seeds([ROOT / "seeds" / "personas"])
+
+
+@pytest.fixture(scope="session")
+def seeds(shipped_seeds: list[Seed]) -> list[Seed]:
+    """Twelve seeds, half of each language."""
+    by_lang = {lang: [seed for seed in shipped_seeds if seed.lang == lang][:6] for lang in ("en", "zh")}
+    return [*by_lang["en"], *by_lang["zh"]]
+
+
+@pytest.fixture(scope="session")
+def plan(seeds: list[Seed], axes: Axes) -> Plan:
+    """A plan certified at 20,000 rows."""
+    return make_plan(seeds, axes, 20_000)
