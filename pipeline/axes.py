@@ -229,7 +229,7 @@ class SpeechFile(_Part):
     relationship: WordedAxis
 
 
-class ScenarioFile(RootModel[tuple[Scenario, ...]]):
+class ScenarioFile(RootModel[Annotated[tuple[Scenario, ...], Field(min_length=1)]]):
     pass
 
 

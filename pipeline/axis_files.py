@@ -31,6 +31,7 @@ FILE_KINDS: dict[str, type[BaseModel]] = {
     "temperament": TemperamentFile, "speech": SpeechFile, "meeting": MeetingFile, "rules": RulesFile,
 }  # fmt: skip
 REQUIRED_KINDS = ("domains", "scenarios", "tone", "user_state", "temperament", "speech")
+SINGLE_KINDS = ("domains", "tone", "user_state", "temperament", "speech")
 
 
 def load_axes(folder: Path) -> Axes:
@@ -44,6 +45,7 @@ def load_axes(folder: Path) -> Axes:
 def read_axes(folder: Path) -> tuple[Axes | None, list[Fault]]:
     faults: list[Fault] = []
     parts: dict[str, list[tuple[YamlFile, Any]]] = {kind: [] for kind in FILE_KINDS}
+    first: dict[str, Path] = {}
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; axes are a folder of YAML files")
     for path in find_files([folder], (".yaml", ".yml")):
@@ -52,6 +54,9 @@ def read_axes(folder: Path) -> tuple[Axes | None, list[Fault]]:
             known = ", ".join(FILE_KINDS)
             faults.append(Fault(str(path), 0, "", "not a file of axes", f"Name it for what it holds: {known}."))
             continue
+        if first.setdefault(kind, path) != path and kind in SINGLE_KINDS:
+            problem = f"a second file of {kind}; the first is {first[kind].name}"
+            faults.append(Fault(str(path), 0, "", problem, "Put both into one file."))
         yaml_file = YamlFile(path, faults)
         model = _model(kind, yaml_file, faults)
         if model is not None:
@@ -59,7 +64,7 @@ def read_axes(folder: Path) -> tuple[Axes | None, list[Fault]]:
     faults += [
         Fault(str(folder), 0, kind, "no file of this kind", f"Add {kind}.yaml.")
         for kind in REQUIRED_KINDS
-        if not parts[kind] and not faults
+        if kind not in first
     ]
     if faults:
         return None, faults
@@ -145,6 +150,9 @@ def _rule_faults(
         ((group, value),) = term.items()
         groups.append(group)
         path = (number, form, position, group)
+        if not value:
+            problem = f"names no level of {group}"
+            yield Fault(yaml_file.file, yaml_file.line(path), field_name(path), problem, "Name one, or drop the rule.")
         for level in (value,) if isinstance(value, str) else value:
             if not level.startswith("#"):
                 yield from _unknown(yaml_file, path, group, [level], known[group])
@@ -211,7 +219,8 @@ def _nearest(wanted: str, known: Iterable[str]) -> str:
 
 
 def _doubled(axes: Axes, file: str) -> Iterable[Fault]:
-    groups: dict[str, Sequence[Any]] = dict(axes.levels) | {"domain": axes.domains, "tone_family": axes.families}
+    groups: dict[str, Sequence[Any]] = dict(axes.levels)
+    groups |= {"domain": axes.domains, "tone_family": axes.families, "need": axes.needs}
     for name, levels in groups.items():
         ids = [level.id for level in levels]
         for level in sorted({i for i in ids if ids.count(i) > 1}):

@@ -75,6 +75,8 @@ def read_config(path: Path | None, **overrides: object) -> RunConfig:
             values = tomllib.loads(chosen.read_text("utf-8"))
         except FileNotFoundError:
             raise UsageError(f"{chosen}: no such file; give -c the path of a run's TOML file") from None
+        except OSError as error:
+            raise UsageError(f"{chosen}: cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{chosen}: not valid TOML: {error}") from error
     given = {key: value for key, value in overrides.items() if value is not None}

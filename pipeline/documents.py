@@ -1,6 +1,7 @@
 """Read JSON lines and YAML, hold them against the committed JSON Schemas, and say where each fault is."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.errors import Fault, UsageError
 # A seed is about 3.5 kB.  A line of a megabyte is no seed, and parsing ten of them would hide the fault from the user.
 MAX_LINE_BYTES = 1_000_000
 SHOWN_VALUE = 60
+TOO_DEEP = ("nested too deeply", "A record nests five levels at most.")
 
 REMEDIES = {
     "required": "Add it",
@@ -49,11 +51,14 @@ def validator(schema: str) -> Draft202012Validator:
 
 
 def schema_faults(schema: str, document: object, file: str, line: int) -> list[Fault]:
-    return [
-        Fault(file, line, field_name(error.absolute_path), _problem(error), _remedy(error))
-        for top in validator(schema).iter_errors(document)
-        for error in _leaves(top)
-    ]
+    try:
+        return [
+            Fault(file, line, field_name(error.absolute_path), _problem(error), _remedy(error))
+            for top in validator(schema).iter_errors(document)
+            for error in _leaves(top)
+        ]
+    except RecursionError:  # what json could just read may still be too deep to walk or to show
+        return [Fault(file, line, "", *TOO_DEEP)]
 
 
 def field_name(path: Iterable[str | int]) -> str:
@@ -127,7 +132,7 @@ def json_lines(path: Path, faults: list[Fault]) -> Iterator[Line]:
 
 def _bounded_lines(stream: Any) -> Iterator[bytes]:
     while raw := stream.readline(MAX_LINE_BYTES + 1):
-        if len(raw) > MAX_LINE_BYTES:
+        if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
             while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
         yield raw
@@ -139,11 +144,13 @@ def _parsed(file: str, number: int, raw: bytes, faults: list[Fault]) -> Line | N
         faults.append(Fault(file, number, "", problem, "Put one record on a line; a record is a few kilobytes."))
         return None
     try:
-        document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys)
+        document = _document(raw)
     except UnicodeDecodeError as error:
         faults.append(Fault(file, number, "", f"not UTF-8 at byte {error.start}", "Save the file as UTF-8."))
     except RecursionError:
-        faults.append(Fault(file, number, "", "nested too deeply", "A record nests five levels at most."))
+        faults.append(Fault(file, number, "", *TOO_DEEP))
+    except UnicodeEncodeError:
+        faults.append(Fault(file, number, "", "holds half of a surrogate pair", "Write the character itself."))
     except ValueError as error:
         faults.append(Fault(file, number, "", f"not valid JSON: {error}", "Write one JSON object on the line."))
     else:
@@ -151,10 +158,16 @@ def _parsed(file: str, number: int, raw: bytes, faults: list[Fault]) -> Line | N
     return None
 
 
+def _document(raw: bytes) -> Any:
+    document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys)
+    json.dumps(document, ensure_ascii=False).encode("utf-8")  # an escape may be half a character: no text, unprintable
+    return document
+
+
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
-        doubled = next(key for key in keys if keys.count(key) > 1)
+        doubled = Counter(keys).most_common(1)[0][0]
         raise ValueError(f"the key {doubled!r} stands twice in one object")
     return dict(pairs)
 

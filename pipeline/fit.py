@@ -16,9 +16,11 @@ from pipeline.rules import Masks, Tables
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.uint32]
 
-MAX_ROUNDS = 120
+MAX_ROUNDS = 150
 GOOD_ENOUGH = 2e-4  # total variation of the worst axis; below this only quantisation is left
-DAMPING = 0.9  # all axes are raked at once, so each step overshoots a little where axes are coupled
+# All axes are raked at once, and scenario, state and tone are coupled: full steps overshoot without end (distance 0.1
+# after 300 rounds on the shipped content), half steps come within 0.0004 in 120.
+DAMPING = 0.5
 FLOW_UNITS = 1 << 30  # scipy's maximum_flow counts in int32
 
 

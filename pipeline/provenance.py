@@ -1,5 +1,6 @@
 """Who made a text, how, under which licence and with whose consent."""
 
+from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from typing import Annotated, Literal
@@ -16,14 +17,14 @@ def _spdx() -> object:
 
 
 def spdx_expression(text: str) -> str:
-    """``text`` if it is a valid SPDX licence expression (https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/)."""
+    """``text`` in its canonical spelling if it is a valid SPDX licence expression (https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/)."""
     try:
-        result = _spdx().validate(text)  # type: ignore[attr-defined]
+        parsed = _spdx().parse(text, validate=True, strict=True)  # type: ignore[attr-defined]
     except ExpressionError as error:
         raise ValueError(f"{text!r} is not an SPDX licence: {error}") from error
-    if result.errors:
-        raise ValueError(f"{text!r} is not an SPDX licence: {'; '.join(result.errors)}")
-    return text
+    if parsed is None:
+        raise ValueError("an empty text is not an SPDX licence")
+    return str(parsed)
 
 
 License = Annotated[str, AfterValidator(cache(spdx_expression)), Field(description="SPDX licence expression.")]
@@ -46,3 +47,24 @@ class Provenance(BaseModel):
     source: str = Field(min_length=1, description="'original', or where the text was taken from.")
     created: date
     reviewed_by: str | None = None
+
+
+SHARE_ALIKE = ("CC-BY-SA", "CC-BY-NC-SA", "GPL", "AGPL", "LGPL", "ODbL", "CDLA-Sharing")
+
+
+def mixing_fault(licenses: Iterable[str]) -> str | None:
+    """Why texts under these licences may not go out together in one adapted work; None where they may.
+
+    No-derivatives texts may not be adapted at all; a share-alike licence claims the whole work, so it goes neither with
+    another nor with a non-commercial one.
+    """
+    names = sorted(set(licenses))
+    if fixed := [name for name in names if "-ND" in name]:
+        return f"{fixed[0]} allows no adaptation"
+    alike = [name for name in names if name.startswith(SHARE_ALIKE)]
+    if len(alike) > 1:
+        return f"{alike[0]} and {alike[1]} each claim the whole"
+    restricted = [name for name in names if "-NC" in name and name not in alike]
+    if alike and restricted:
+        return f"{alike[0]} claims the whole, which {restricted[0]} restricts"
+    return None

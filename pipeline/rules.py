@@ -195,11 +195,14 @@ def _bends(seed: Seed, axes: Axes, code: int) -> bool:
 
 def seed_faults(axes: Axes, seed: Seed, file: str, line: int) -> Iterable[Fault]:
     """What in a seed refers to nothing, or leaves it nothing to be."""
+    dangling = False
     for field, group, ids in _references(axes, seed):
         for name in sorted(set(ids) - group):
             known = ", ".join(sorted(group)[:40])
             yield Fault(file, line, field, f"there is no {name!r}", f"Known: {known}.")
-            return
+            dangling = True
+    if dangling:
+        return
     masks = seed_masks(axes, seed)
     for number, name in enumerate(AXIS_NAMES):
         if not masks[number].any():

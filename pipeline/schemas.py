@@ -9,10 +9,12 @@ from pydantic.json_schema import models_json_schema
 
 from pipeline.axis_files import FILE_KINDS
 from pipeline.config import RunConfig
+from pipeline.packs.pack import Pack
 from pipeline.seeds import Seed
+from pipeline.store import Manifest
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-RECORDS: dict[str, type[BaseModel]] = {"seed": Seed, "run": RunConfig}
+RECORDS: dict[str, type[BaseModel]] = {"seed": Seed, "run": RunConfig, "manifest": Manifest, "pack": Pack}
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -1,0 +1,47 @@
+"""Choose personas from a matrix: by SQL, and for a pack as many different people as there are."""
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from pipeline.errors import UsageError
+from pipeline.plan import Plan
+from pipeline.scenes import SceneSettings, deployable
+
+
+def where(rows: pl.LazyFrame, expression: str | None) -> pl.LazyFrame:
+    """``rows`` for which a polars SQL expression holds."""
+    if expression is None:
+        return rows
+    try:
+        return rows.filter(pl.sql_expr(expression))
+    except PolarsError as error:
+        raise UsageError(f"--where {expression!r}: {first_line(error)}") from error
+
+
+def chosen(rows: pl.LazyFrame, plan: Plan, expression: str | None, limit: int, settings: SceneSettings) -> pl.DataFrame:
+    """At most ``limit`` personas that an app can hold: first one of each seed, then the second of each, and so on."""
+    fitting = where(rows, expression)
+    if settings.frame == "deploy":
+        fitting = deployable(fitting, plan)
+    turn = pl.int_range(pl.len(), dtype=pl.UInt32).over("seed_id").alias("_turn")
+    try:
+        picked = (
+            fitting.select("persona_id", "seed_id").with_columns(turn).sort("_turn", "persona_id").head(limit).collect()
+        )
+        found = rows.filter(pl.col("persona_id").is_in(picked["persona_id"].implode())).collect()
+    except PolarsError as error:
+        raise UsageError(f"--where {expression!r}: {first_line(error)}") from error
+    return found.sort("persona_id")
+
+
+def query(rows: pl.LazyFrame, sql: str) -> pl.DataFrame:
+    """The answer to a polars SQL query over the table ``personas``."""
+    try:
+        return pl.SQLContext(personas=rows).execute(sql, eager=True)
+    except PolarsError as error:
+        raise UsageError(f"{sql!r}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What polars found wrong, without the plan it prints after it."""
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,389 @@
+"""The command line: `personas …`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.config import content_root, read_config
+from pipeline.errors import EXIT_INTERRUPTED, PersonasError, UsageError
+
+if TYPE_CHECKING:
+    from pipeline.plan import Plan
+    from pipeline.scenes import SceneSettings
+    from pipeline.seeds import Seed
+    from pipeline.store import Version
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Authored personas, expanded by exact rules into a Parquet matrix, packed for realtime voice APIs.",
+)
+console = Console(highlight=False, soft_wrap=True)
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="Run settings; default ./personas.toml.")]
+RowsOption = Annotated[int | None, typer.Option("--rows", help="Rows of the matrix.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder of plans and versions; default data.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+FrameOption = Annotated[
+    Literal["deploy", "scene"], typer.Option("--frame", help="deploy: before the call; scene: state and situation too.")
+]
+PlanOption = Annotated[Path | None, typer.Option("--plan", help="A plan file; default the current matrix's.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command; a user's mistake is a message and an exit code, never a traceback."""
+    try:
+        status = app(args=arguments, standalone_mode=False, prog_name="personas")
+        sys.exit(status or 0)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except PersonasError as error:
+        notes.print(f"personas: {error}", markup=False)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        notes.print("personas: interrupted; what is finished is kept, the same command goes on from there")
+        sys.exit(EXIT_INTERRUPTED)
+    except _click_errors() as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+
+
+def _click_errors() -> type[Any]:
+    """typer carries click under one of two names, depending on its version."""
+    return typer.BadParameter.__mro__[2]
+
+
+@app.command(epilog="Example: personas build --rows 1000000 --workers 2")
+def build(
+    config: ConfigOption = None,
+    rows: RowsOption = None,
+    out: OutOption = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Worker processes; default one a core.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the matrix: validate, plan, expand, write, verify.  A build that was interrupted is gone on with."""
+    run = read_config(config, rows=rows, out=out, workers=workers)
+    notes.print("starting the flow (about ten seconds; a minute the first time)")
+    from flows.build import build as build_flow
+
+    result = build_flow(run, progress=sys.stderr.isatty())
+    if as_json:
+        _print_json(result.model_dump())
+        return
+    table = Table("stage", "seconds")
+    for stage, seconds in result.stages.items():
+        table.add_row(stage, f"{seconds:.2f}")
+    console.print(table)
+    spent = result.stages.get("expand")
+    speed = f", {result.rows / spent:,.0f} rows/s expanded" if spent else ", already built"
+    console.print(f"{result.rows:,} personas of {result.seeds:,} seeds{speed}, peak memory {result.peak_rss_mb:,.0f} MB")
+    console.print(result.version_dir)
+
+
+@app.command(epilog="Example: personas validate seeds/personas seeds/axes")
+def validate(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of seeds; folders of axes.")],
+    as_json: JsonOption = False,
+) -> None:
+    """List every fault in seeds and axes.  Exit 0: clean; 1: faults in the data; 2: wrong usage."""
+    from pipeline.build import check_inputs
+
+    seed_paths, axes_path = _sorted_out(paths)
+    _, faults = check_inputs(seed_paths, axes_path)
+    if as_json:
+        _print_json({"faults": [vars(fault) for fault in sorted(faults)]})
+    else:
+        for fault in sorted(faults):
+            console.print(str(fault), markup=False)
+        console.print(f"{len(faults):,} faults" if faults else "no faults")
+    raise typer.Exit(1 if faults else 0)
+
+
+def _sorted_out(paths: Sequence[Path]) -> tuple[list[Path], Path]:
+    """Seeds and axes among ``paths``: a folder of axes is one with domains.yaml; without one the shipped axes count."""
+    axes = [folder for path in paths for folder in (path, path / "axes") if (folder / "domains.yaml").is_file()]
+    if len(axes) > 1:
+        raise UsageError(f"{axes[0]} and {axes[1]} are both folders of axes; name one")
+    seeds = [path for path in paths if path not in axes]
+    for path in seeds:
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder; check the path")
+    return seeds, axes[0] if axes else content_root() / "seeds" / "axes"
+
+
+@app.command("import", epilog="Example: personas import --from text-jsonl characters.jsonl seeds/characters.jsonl --license CC0-1.0")
+def import_(
+    source: Annotated[Path, typer.Argument(help="The file to read.")],
+    target: Annotated[Path, typer.Argument(help="The seed file to write; rejects go beside it.")],
+    from_: Annotated[str, typer.Option("--from", help="The source's format: text-jsonl.")],
+    license: Annotated[str | None, typer.Option("--license", help="SPDX licence, where records name none.")] = None,
+    author: Annotated[str | None, typer.Option("--author", help="Who made the texts.")] = None,
+    lang: Annotated[Literal["en", "zh"] | None, typer.Option("--lang", help="Default: told by the script.")] = None,
+    id_field: Annotated[str, typer.Option("--id-field")] = "id",
+    name_field: Annotated[str, typer.Option("--name-field")] = "name",
+    text_field: Annotated[str, typer.Option("--text-field")] = "text",
+    as_json: JsonOption = False,
+) -> None:
+    """Turn foreign personas into seeds.  What the source does not tell stays open; what cannot be read is set aside."""
+    from pipeline.importers.run import IMPORTERS, run_import
+    from pipeline.importers.settings import ImportSettings
+
+    _known("--from", from_, IMPORTERS)
+    settings = ImportSettings(
+        license=license, author=author, lang=lang, created=date.today(),
+        id_field=id_field, name_field=name_field, text_field=text_field,
+    )  # fmt: skip
+    result = run_import(from_, source, target, settings)
+    if as_json:
+        _print_json(result.model_dump())
+        return
+    console.print(f"{result.read:,} read, {result.imported:,} imported to {result.seeds_file}")
+    for reason, count in result.rejected.items():
+        console.print(f"{count:,} rejected: {reason}")
+    if result.rejected:
+        console.print(f"rejects with line and reason: {result.rejects_file}")
+
+
+@app.command(epilog="Example: personas plan --out plan.json")
+def plan(
+    config: ConfigOption = None,
+    rows: RowsOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to save the plan.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit and freeze: targets, what the seeds can attain, what the fit reached, which pairs are covered."""
+    from pipeline.build import check_inputs
+    from pipeline.errors import InvalidRecords
+    from pipeline.plan import make_plan, pairs_covered, plan_json
+    from pipeline.store import write_text
+
+    run = read_config(config, rows=rows)
+    inputs, faults = check_inputs(run.seed_paths, run.axes_path)
+    if inputs is None:
+        raise InvalidRecords(faults)
+    made = make_plan(inputs.seeds, inputs.axes, run.base_rows)
+    if out is not None:
+        write_text(out, plan_json(made))
+    covered, feasible = pairs_covered(made)
+    summary = {"plan": made.id, "base_rows": made.base_rows, "coverage_rows": len(made.coverage),
+               "pairs": {"feasible": feasible, "covered": covered}}  # fmt: skip
+    if as_json:
+        _print_json(summary | {"axes": made.report["axes"]})
+        return
+    table = Table("axis", "levels", "authored → attainable", "attainable → fitted", "furthest from its target")
+    for name, axis in made.report["axes"].items():
+        worst = max(axis["levels"], key=lambda level: abs(axis["levels"][level][0] - axis["levels"][level][2]))
+        target, _, fitted = axis["levels"][worst]
+        table.add_row(name, str(len(axis["levels"])), f"{axis['authored_to_attainable']:.4f}",
+                      f"{axis['attainable_to_fitted']:.4f}", f"{worst}: {target:.3%} wanted, {fitted:.3%} reached")  # fmt: skip
+    console.print(table)
+    console.print(f"plan {made.id}: {covered:,} of {feasible:,} feasible pairs covered at {made.base_rows:,} rows, "
+                  f"{len(made.coverage):,} coverage rows")  # fmt: skip
+    if covered < feasible:
+        console.print(f"{feasible - covered:,} pairs need more rows than {made.base_rows:,}; ask for more to cover them")
+    if out is not None:
+        console.print(str(out))
+
+
+@app.command(epilog="Example: personas show 4294967296 --as stepfun-realtime")
+def show(
+    persona_id: Annotated[int, typer.Argument(help="An id from the matrix.")],
+    as_: Annotated[str | None, typer.Option("--as", help="Print the session config for this target instead.")] = None,
+    frame: FrameOption = "deploy",
+    plan: PlanOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One persona with its scene, computed from the plan alone."""
+    from pipeline.matrix import Columns, persona_rows
+    from pipeline.packs.persona import personas
+    from pipeline.packs.targets import TARGETS
+    from pipeline.plan import split_id
+    from pipeline.scenes import SceneSettings
+
+    if as_ is not None:
+        _known("--as", as_, TARGETS)
+    frozen, seeds = _plan_and_seeds(plan, out)
+    rows = Columns(frozen).frame(persona_rows(frozen, [split_id(persona_id)]))
+    (persona,) = personas(rows, frozen, seeds, SceneSettings(frame=frame))
+    if as_ is not None:
+        _print_json(TARGETS[as_].export(persona))
+    elif as_json:
+        _print_json({**rows.row(0, named=True), "scene": persona.scene})
+    else:
+        facts = " · ".join(f"{name} {value}" for name, value in rows.row(0, named=True).items() if value is not None)
+        console.print(f"{facts}\n\n{persona.scene}", markup=False)
+
+
+@app.command(epilog='Example: personas query "SELECT domain, tone_family, count(*) FROM personas GROUP BY ALL"')
+def query(
+    sql: Annotated[str, typer.Argument(help="polars SQL over the table personas.")],
+    virtual: Annotated[int | None, typer.Option("--virtual", min=1, help="Rows of a matrix never stored.")] = None,
+    plan: PlanOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Query the current matrix, or with --virtual one that is computed while it is read."""
+    import polars as pl
+
+    from pipeline.choice import query as answer
+    from pipeline.matrix import virtual_matrix
+
+    rows = _version(out).scan() if virtual is None else virtual_matrix(_plan_and_seeds(plan, out)[0], virtual)
+    frame = answer(rows, sql)
+    if as_json:
+        _print_json(frame.to_dicts())
+        return
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
+                   tbl_width_chars=console.width, fmt_str_lengths=60):  # fmt: skip
+        console.print(str(frame), markup=False)
+    console.print(f"{frame.height:,} rows")
+
+
+@app.command(epilog="Example: personas export --as openai-realtime --where \"lang = 'zh' AND domain = 'automotive'\" --limit 20 --out pack")
+def export(
+    as_: Annotated[str, typer.Option("--as", help="Target: stepfun-realtime or openai-realtime.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the pack; must not hold anything yet.")],
+    where: Annotated[str | None, typer.Option("--where", help="polars SQL expression over matrix columns.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many personas.")] = 100,
+    frame: FrameOption = "deploy",
+    disclosure: Annotated[
+        Literal["on_ask", "at_open", "at_open_and_every"], typer.Option("--disclosure", help="When it says it is an AI.")
+    ] = "on_ask",
+    crisis_line: Annotated[str | None, typer.Option("--crisis-line", help="Whom to call in an emergency.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of plans and versions; default data.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Export personas as session configs: a folder with pack.json and one file each."""
+    from tqdm import tqdm
+
+    from pipeline.choice import chosen
+    from pipeline.packs.pack import write_pack
+    from pipeline.packs.persona import personas
+    from pipeline.packs.targets import TARGETS
+    from pipeline.scenes import SceneSettings
+
+    _known("--as", as_, TARGETS)
+    settings = SceneSettings(frame=frame, disclosure=disclosure, crisis_line=crisis_line)
+    version = _version(data)
+    frozen, seeds = version.plan(), _seeds_of(version)
+    rows = chosen(version.scan(), frozen, where, limit, settings)
+    if rows.is_empty():
+        raise UsageError(f"no persona fits --where {where!r}; try it with `personas query` first")
+    stream = tqdm(personas(rows, frozen, seeds, settings), total=rows.height, unit="config", disable=not sys.stderr.isatty())
+    pack = write_pack(out, as_, version.manifest.name, settings, stream)
+    if as_json:
+        _print_json({"pack": str(out), "personas": len(pack.personas), "checked": pack.checked,
+                     "licenses": [owned.license for owned in pack.licenses]})  # fmt: skip
+        return
+    different = len({persona.seed_id for persona in pack.personas})
+    console.print(f"{len(pack.personas):,} personas of {different:,} seeds, {', '.join(o.license for o in pack.licenses)}")
+    if not pack.checked:
+        console.print("not held against the vendor's types: install persona-matrix[check]", markup=False)
+    console.print(str(out / "pack.json"))
+
+
+@app.command(epilog="Example: personas verify")
+def verify(
+    path: Annotated[Path | None, typer.Argument(help="A version or a pack; default the current matrix.")] = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold a matrix version or a pack against its manifest: every byte, rule, lock, double and certified pair."""
+    from pipeline.packs.pack import pack_faults
+    from pipeline.quality import verify as verify_version
+    from pipeline.store import open_version
+
+    if path is not None and not path.is_dir():
+        raise UsageError(f"{path}: no such folder; name a version under data/matrix, or a pack")
+    quality = None
+    if path is not None and not (path / "manifest.json").is_file():
+        faults, what = pack_faults(path), str(path)
+    else:
+        version = _version(out) if path is None else open_version(path)
+        faults, quality = verify_version(version)
+        what = str(version.folder)
+    if as_json:
+        _print_json({"path": what, "faults": faults, "quality": quality.as_dict() if quality else None})
+    else:
+        for fault in faults:
+            console.print(fault, markup=False)
+        if quality is not None:
+            console.print(
+                f"{quality.rows:,} rows; {quality.broken_rules} break a rule, {quality.broken_locks} a lock, "
+                f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible pairs "
+                f"occur; total variation to attainable shares at most {quality.worst_distance:.4f}"
+            )
+        console.print(f"{what}: {len(faults)} faults" if faults else f"{what}: whole")
+    raise typer.Exit(1 if faults else 0)
+
+
+@app.command(epilog="Example: personas schemas --check")
+def schemas(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the committed files are up to date.")] = False,
+    folder: Annotated[Path | None, typer.Option("--out", help="Where they stand; default schemas/.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the JSON Schemas of seeds, axes, runs, manifests and packs, or check them for drift."""
+    from pipeline.schemas import drifted, write_schemas
+
+    where = folder or content_root() / "schemas"
+    if not check:
+        write_schemas(where)
+    stale = [str(path) for path in drifted(where)]
+    if as_json:
+        _print_json({"folder": str(where), "drifted": stale})
+    else:
+        for path in stale:
+            console.print(f"{path}: differs from the models; run `personas schemas`")
+        console.print(f"{where}: {len(stale)} drifted" if stale else f"{where}: up to date")
+    raise typer.Exit(1 if stale else 0)
+
+
+def _known(option: str, name: str, registry: dict[str, Any]) -> None:
+    if name not in registry:
+        raise UsageError(f"{option} {name}: not known; choose one of {', '.join(sorted(registry))}")
+
+
+def _version(out: Path | None) -> "Version":
+    from pipeline.store import current_version
+
+    return current_version(read_config(None, out=out).out)
+
+
+def _seeds_of(version: "Version") -> "list[Seed]":
+    from pipeline.seeds import Seed
+
+    lines = version.seeds_file().read_text("utf-8").splitlines()
+    return [Seed.model_validate_json(line) for line in lines]
+
+
+def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Seed]]":
+    """A plan and the seeds it was made of: of the current version, or a plan file with the seeds of the run."""
+    from pipeline.build import hold_against
+    from pipeline.plan import read_plan
+    from pipeline.seeds import load_seeds
+
+    if plan is None:
+        version = _version(out)
+        return version.plan(), _seeds_of(version)
+    frozen, seeds = read_plan(plan), load_seeds(read_config(None).seed_paths)
+    hold_against(frozen, seeds, plan)
+    return frozen, seeds
+
+
+def _print_json(document: object) -> None:
+    print(json.dumps(document, ensure_ascii=False, default=str))
+
+
+if __name__ == "__main__":
+    main()

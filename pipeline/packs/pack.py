@@ -1,0 +1,130 @@
+"""Write a pack: one config a persona, and pack.json with whose they are and what they must hash to."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import BrokenVersion, DataError, UsageError
+from pipeline.packs.persona import Persona
+from pipeline.packs.targets import TARGETS
+from pipeline.provenance import mixing_fault
+from pipeline.scenes import SceneSettings
+from pipeline.store import file_sha256, write_text
+
+PACK_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class PackedPersona(_Record):
+    persona_id: int
+    seed_id: str
+    lang: str
+    license: str
+    file: str = Field(description="Relative to the pack.")
+    bytes: int
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class PackedLicense(_Record):
+    license: str
+    authors: tuple[str, ...]
+    seeds: tuple[str, ...]
+
+
+class Pack(_Record):
+    """What a pack holds, from which plan, and under which licences."""
+
+    version: int = PACK_VERSION
+    target: str
+    plan: str
+    settings: SceneSettings
+    checked: bool = Field(description="Whether each config was held against the vendor's own schema or types.")
+    not_expressed: tuple[str, ...] = Field(description="What of a persona this format has no place for.")
+    licenses: tuple[PackedLicense, ...]
+    personas: tuple[PackedPersona, ...]
+
+
+def write_pack(folder: Path, target: str, plan: str, settings: SceneSettings, personas: Iterable[Persona]) -> Pack:
+    """Export ``personas`` to ``folder``.
+
+    Raises UsageError for a folder in use, DataError where licences may not be mixed; a config that its vendor would
+    refuse is our own bug and raises AssertionError.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder}: not empty; name a new folder, or clear this one")
+    exporter = TARGETS[target]
+    checked = exporter.can_check()
+    packed: list[PackedPersona] = []
+    owners: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for persona in personas:
+        authors, seeds = owners[persona.seed.license]
+        authors.add(persona.seed.provenance.author)
+        seeds.add(persona.seed.id)
+        fault = mixing_fault(owners)
+        if fault is not None:
+            raise DataError(f"these licences may not be mixed in one pack: {fault}; narrow --where to one of them")
+        document = exporter.export(persona)
+        if checked:
+            found = exporter.faults(document)
+            assert not found, f"our own config is at fault: {found[0]}"
+        packed.append(_write_config(folder, persona, document))
+    pack = Pack(
+        target=target,
+        plan=plan,
+        settings=settings,
+        checked=checked,
+        not_expressed=exporter.not_expressed,
+        licenses=tuple(
+            PackedLicense(license=license, authors=tuple(sorted(authors)), seeds=tuple(sorted(seeds)))
+            for license, (authors, seeds) in sorted(owners.items())
+        ),
+        personas=tuple(packed),
+    )
+    write_text(folder / "pack.json", json.dumps(pack.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n")
+    return pack
+
+
+def _write_config(folder: Path, persona: Persona, document: dict[str, object]) -> PackedPersona:
+    # Seed ids are slugs of at most 64 characters by their schema, so the name is safe on every file system.
+    name = f"configs/{persona.seed.id}-{persona.id}.json"
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    write_text(folder / name, text)
+    return PackedPersona(
+        persona_id=persona.id,
+        seed_id=persona.seed.id,
+        lang=persona.seed.lang,
+        license=persona.seed.license,
+        file=name,
+        bytes=len(text.encode()),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def pack_faults(folder: Path) -> list[str]:
+    """What in a pack is not as its pack.json says."""
+    try:
+        pack = Pack.model_validate_json((folder / "pack.json").read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{folder}: neither a matrix version nor a pack: no manifest.json, no pack.json") from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise BrokenVersion(f"{folder / 'pack.json'}: not a pack: {error}") from error
+    faults = []
+    for packed in pack.personas:
+        path = folder / packed.file
+        if not path.is_file():
+            faults.append(f"{packed.file}: missing")
+        elif file_sha256(path) != packed.sha256:
+            faults.append(f"{packed.file}: its bytes have changed (SHA-256 differs)")
+    known = {"pack.json", *(packed.file for packed in pack.personas)}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in known:
+            faults.append(f"{name}: not in pack.json")
+    return faults

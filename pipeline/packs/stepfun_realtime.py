@@ -1,0 +1,77 @@
+"""StepFun realtime: one ``session.update`` a persona, in the flat (beta) shape.
+
+Source: https://platform.stepfun.com/docs/zh/api-reference/realtime/chat (2026-06).  Tone has no field of its own and
+goes in the instructions.  The voice cannot be changed by a later update.
+"""
+
+from typing import Any
+
+from pipeline.documents import schema_faults
+from pipeline.errors import Fault
+from pipeline.packs.persona import Persona
+from pipeline.packs.voices import VendorVoice, choose_voice
+
+# The vendor's catalogue of official voices; ages and genders are read off their names and descriptions there.
+VOICES = (
+    VendorVoice("lively-girl", "female", "young", "en"),
+    VendorVoice("energeticconfident-female", "female", "adult", "en"),
+    VendorVoice("yingwennvsheng", "female", "middle", "en"),
+    VendorVoice("vibrant-youth", "male", "young", "en"),
+    VendorVoice("soft-spoken-gentleman", "male", "adult", "en"),
+    VendorVoice("yingwennansheng", "male", "adult", "en"),
+    VendorVoice("magnetic-voiced-male", "male", "middle", "en"),
+    VendorVoice("linjiameimei", "female", "young", "zh"),
+    VendorVoice("yuanqishaonv", "female", "young", "zh"),
+    VendorVoice("qingchunshaonv", "female", "young", "zh"),
+    VendorVoice("wenjingxuejie", "female", "young", "zh"),
+    VendorVoice("linjiajiejie", "female", "adult", "zh"),
+    VendorVoice("zhixingjiejie", "female", "adult", "zh"),
+    VendorVoice("shuangkuaijiejie", "female", "adult", "zh"),
+    VendorVoice("ganliannvsheng", "female", "adult", "zh"),
+    VendorVoice("wenroushunv", "female", "middle", "zh"),
+    VendorVoice("jingdiannvsheng", "female", "middle", "zh"),
+    VendorVoice("qinqienvsheng", "female", "middle", "zh"),
+    VendorVoice("qingniandaxuesheng", "male", "young", "zh"),
+    VendorVoice("yuanqinansheng", "male", "young", "zh"),
+    VendorVoice("zhengpaiqingnian", "male", "adult", "zh"),
+    VendorVoice("wenrounansheng", "male", "adult", "zh"),
+    VendorVoice("shuangkuainansheng", "male", "adult", "zh"),
+    VendorVoice("ruyananshi", "male", "middle", "zh"),
+    VendorVoice("cixingnansheng", "male", "middle", "zh"),
+    VendorVoice("shenchennanyin", "male", "middle", "zh"),
+)
+
+# How long a pause may be before the persona takes the floor.  The vendor's default of 100 ms cuts slow speakers off;
+# 600 ms, its own sample's value, is an ordinary pause.
+SILENCE_MS = {"jumps-in": 300, "back-channels": 600, "waits": 900, "leaves-silence": 1500}
+# Energy (0–5000) that counts as speech; the default 2500 is for a quiet room, road and kitchen noise wake it.
+LOUD_PLACES = frozenset({"car", "street", "kitchen"})
+THRESHOLD, THRESHOLD_LOUD = 2500, 3500
+
+NOT_EXPRESSED = ("speaking rate as a number", "noise reduction")
+
+
+def session_update(persona: Persona) -> dict[str, Any]:
+    loud = persona.row["environment"] in LOUD_PLACES
+    return {
+        "event_id": f"persona_{persona.id}",
+        "type": "session.update",
+        "session": {
+            "modalities": ["text", "audio"],
+            "instructions": persona.scene,
+            "voice": choose_voice(persona.seed, VOICES),
+            "input_audio_format": "pcm16",
+            "output_audio_format": "pcm16",
+            "turn_detection": {
+                "type": "server_vad",
+                "prefix_padding_ms": 500,
+                "silence_duration_ms": SILENCE_MS[persona.row["turn_taking"]],
+                "energy_awakeness_threshold": THRESHOLD_LOUD if loud else THRESHOLD,
+            },
+        },
+    }
+
+
+def faults(document: dict[str, Any]) -> list[Fault]:
+    """Against the closed schema in schemas/vendor/."""
+    return schema_faults("vendor/stepfun-realtime", document, str(document.get("event_id")), 0)
