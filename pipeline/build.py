@@ -44,14 +44,15 @@ class BuildResult(BaseModel):
 
 def check_inputs(seed_paths: Sequence[Path], axes_path: Path) -> tuple[Inputs | None, list[Fault]]:
     """Read and check everything; the inputs only where there is no fault."""
-    axes, faults = read_axes(axes_path)
+    axes, axes_faults = read_axes(axes_path)
     placed, seed_file_faults = read_seeds(seed_paths)
-    faults = [*faults, *seed_file_faults]
-    if axes is not None:
+    faults = [*axes_faults, *seed_file_faults]
+    if axes is not None and not axes_faults:
         faults += [
             Fault(str(axes_path), 0, axis, f"no persona can have {level!r}: {why}", "Loosen the rule, or drop the level.")
             for axis, level, why in unreachable(axes)
         ]
+    if axes is not None:
         for file, line, seed in placed:
             faults += seed_faults(axes, seed, file, line)
     if faults or axes is None:

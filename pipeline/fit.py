@@ -98,6 +98,7 @@ def fit(tables: Tables, masks: Masks, reach: Masks, shares: Floats, targets: Seq
         authored[axis, : len(shares_of_axis)] = shares_of_axis
     shares = shares / shares.sum()
     reached = np.stack([attainable(reach[:, axis], shares, authored[axis]) for axis in range(len(targets))])
+    masks, shares = distinct(masks, shares)
     best: tuple[float, Weights, Floats] | None = None
     exact = np.ones(authored.shape)
     for _ in range(MAX_ROUNDS):
@@ -112,6 +113,13 @@ def fit(tables: Tables, masks: Masks, reach: Masks, shares: Floats, targets: Seq
         exact = np.clip(exact * ratio**DAMPING, 1 / 64, 64)
     assert best is not None
     return Fit(best[1], authored, reached, best[2])
+
+
+def distinct(masks: Masks, shares: Floats) -> tuple[Masks, Floats]:
+    """Seeds with the same open levels, an import's most of all, have the same probabilities: one mask, summed shares."""
+    packed = np.packbits(masks.reshape(len(masks), -1), axis=1)
+    _, first, member = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return masks[first], np.bincount(member.ravel(), weights=shares, minlength=len(first))
 
 
 def quantised(exact: Floats) -> Weights:

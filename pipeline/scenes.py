@@ -40,6 +40,7 @@ PART_NAMES = tuple(name for paragraph in PARAGRAPHS for name in paragraph)
 # What a voice model can keep in mind: English words, Chinese characters.  Where a scene is longer, these parts are left
 # out in this order until it is not; the voice and safety parts never are.
 LONGEST = {"en": 500, "zh": 780}
+LONGEST_PART = 250  # a foreign description counts no more: it is as long as it is, and what is said of it stays whole
 LEFT_OUT_FIRST = ("meeting_domain", "meeting_register", "request", "meeting_state", "state_third", "provoked")
 
 
@@ -113,7 +114,7 @@ def length(text: str) -> int:
 
 def _table(part: Part, enums: dict[str, pl.Enum]) -> pl.DataFrame:
     rows = [
-        (*key, phrasing, texts[phrasing] or None, length(texts[phrasing]))
+        (*key, phrasing, texts[phrasing] or None, min(length(texts[phrasing]), LONGEST_PART))
         for key, texts in part.texts.items()
         for phrasing in (0, 1)
     ]

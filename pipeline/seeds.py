@@ -23,7 +23,7 @@ Text = Annotated[
     str,
     Field(min_length=1, max_length=2_000, pattern=r"^[^\S\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"),
 ]
-FreeText = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
+FreeText = Annotated[str, Field(min_length=1, max_length=50_000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
 SeedId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 

@@ -176,6 +176,7 @@ def commit(out: Path, building: Path, plan: Plan, seeds_file: Path, rows: int, s
     if missing:
         raise BrokenVersion(f"{building}: shards {missing[:8]} are not finished; run the build again")
     whole = [shard for shard in shards if shard is not None]
+    _discard_temporaries(building)
     write_text(building / "plan.json", plan_json(plan))
     write_text(building / "seeds.jsonl", seeds_file.read_text("utf-8"))
     content = hashlib.sha256("".join(digest for shard in whole for digest in shard.digests).encode()).hexdigest()
@@ -202,6 +203,12 @@ def commit(out: Path, building: Path, plan: Plan, seeds_file: Path, rows: int, s
         building.replace(folder)
     point_current(out, manifest.name)
     return open_version(folder)
+
+
+def _discard_temporaries(folder: Path) -> None:
+    """What a worker that was killed had begun to write; a version holds nothing that its manifest does not name."""
+    for path in folder.rglob(".*.tmp"):
+        path.unlink()
 
 
 def _discard_notes(folder: Path) -> None:

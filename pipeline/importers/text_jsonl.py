@@ -17,8 +17,8 @@ from pipeline.importers.settings import Imported, ImportSettings, Rejected, exce
 from pipeline.provenance import spdx_expression
 from pipeline.seeds import Seed
 
-MAX_TEXT = 20_000
-MIN_LETTERS = 10  # less is a label, not a description
+MAX_TEXT = 50_000
+MIN_LETTERS = 6  # less is a label, not a description
 
 
 def read_text_jsonl(source: Path, settings: ImportSettings) -> Iterator[Imported | Rejected]:
