@@ -15,7 +15,7 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from tqdm import tqdm
 
@@ -70,7 +70,9 @@ def check(folder: Path, newly_built: bool) -> list[dict[str, str]]:
     faults, quality = verify(version) if newly_built else (file_faults(version), None)
     if faults:
         raise BrokenVersion("\n".join([f"{folder}: not what it should be", *faults]))
-    return [] if quality is None else [{"figure": name, "value": str(value)} for name, value in quality.as_dict().items()]
+    return (
+        [] if quality is None else [{"figure": name, "value": str(value)} for name, value in quality.as_dict().items()]
+    )
 
 
 @flow(name="build", log_prints=False)
@@ -114,9 +116,16 @@ def _expand_all(config: RunConfig, plan_path: Path, building: Path, progress: bo
     size = max(1, min(SHARDS_A_TASK, len(shards) // (2 * config.workers)))
     batches = [shards[first : first + size] for first in range(0, len(shards), size)]
     workers = min(config.workers, len(batches))
-    runner = ThreadPoolTaskRunner(max_workers=workers)  # type: ignore[no-untyped-call]
-    with worker_pool(workers) as pool, runner, tqdm(total=config.rows, unit="row", unit_scale=True, disable=not progress) as bar:
-        futures = [runner.submit(expand, {"plan_path": plan_path, "rows": config.rows, "building": building, "batch": batch, "pool": pool}) for batch in batches]
+    given = {"plan_path": plan_path, "rows": config.rows, "building": building}
+    runner: ThreadPoolTaskRunner[int] = ThreadPoolTaskRunner(max_workers=workers)
+    with (
+        worker_pool(workers) as pool,
+        runner,
+        tqdm(total=config.rows, unit="row", unit_scale=True, disable=not progress) as bar,
+    ):
+        futures: list[PrefectFuture[int]] = [
+            runner.submit(expand, {**given, "batch": batch, "pool": pool}) for batch in batches
+        ]
         for future in as_completed(futures):
             bar.update(future.result())
 

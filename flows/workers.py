@@ -31,9 +31,14 @@ def build_shards(plan_path: Path, rows: int, building: Path, batch: list[tuple[i
 def _begin_worker() -> None:
     """Ctrl-C is the parent's to handle; and a worker must not outlive a parent that was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -123,7 +123,7 @@ class StepWording(Wording):
 
 
 class Temperament(WordedLevel):
-    shift: dict[TraitName, Literal[-1, 1]] = Field(max_length=2)
+    shift: Mapping[TraitName, Literal[-1, 1]] = Field(max_length=2)
 
     @model_validator(mode="after")
     def _named_by_shift(self) -> "Temperament":
@@ -132,8 +132,10 @@ class Temperament(WordedLevel):
         return self
 
 
-def temperament_id(shift: Mapping[str, int]) -> str:
-    return ".".join(f"{trait}{shift[trait]:+d}" for trait in TRAITS if trait in shift) or "none"
+def temperament_id(shift: Mapping[TraitName, int]) -> str:
+    """Shifts in the order of TRAITS: openness+1.conscientiousness-1; none where there is no shift."""
+    ordered = sorted(shift.items(), key=lambda item: TRAITS.index(item[0]))
+    return ".".join(f"{trait}{step:+d}" for trait, step in ordered) or "none"
 
 
 class Meeting(Wording):
@@ -153,10 +155,20 @@ class Meeting(Wording):
         return self
 
     @property
-    def key(self) -> tuple[str, ...]:
-        pairs = {"state": self.state, "domain": self.domain, "relationship": self.relationship,
+    def _pair(self) -> dict[str, str]:
+        named = {"state": self.state, "domain": self.domain, "relationship": self.relationship,
                  "tone_family": self.tone_family, "register": self.register_}  # fmt: skip
-        return tuple(name for name, value in pairs.items() if value is not None)
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of what it joins."""
+        return tuple(self._pair)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels it joins, in the order of ``key``."""
+        return tuple(self._pair.values())
 
 
 Term = Annotated[

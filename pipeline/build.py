@@ -49,7 +49,9 @@ def check_inputs(seed_paths: Sequence[Path], axes_path: Path) -> tuple[Inputs | 
     faults = [*axes_faults, *seed_file_faults]
     if axes is not None and not axes_faults:
         faults += [
-            Fault(str(axes_path), 0, axis, f"no persona can have {level!r}: {why}", "Loosen the rule, or drop the level.")
+            Fault(
+                str(axes_path), 0, axis, f"no persona can have {level!r}: {why}", "Loosen the rule, or drop the level."
+            )
             for axis, level, why in unreachable(axes)
         ]
     if axes is not None:

@@ -16,7 +16,6 @@ from pipeline.errors import EXIT_INTERRUPTED, PersonasError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.plan import Plan
-    from pipeline.scenes import SceneSettings
     from pipeline.seeds import Seed
     from pipeline.store import Version
 
@@ -85,7 +84,9 @@ def build(
     console.print(table)
     spent = result.stages.get("expand")
     speed = f", {result.rows / spent:,.0f} rows/s expanded" if spent else ", already built"
-    console.print(f"{result.rows:,} personas of {result.seeds:,} seeds{speed}, peak memory {result.peak_rss_mb:,.0f} MB")
+    console.print(
+        f"{result.rows:,} personas of {result.seeds:,} seeds{speed}, peak memory {result.peak_rss_mb:,.0f} MB"
+    )
     console.print(result.version_dir)
 
 
@@ -120,7 +121,10 @@ def _sorted_out(paths: Sequence[Path]) -> tuple[list[Path], Path]:
     return seeds, axes[0] if axes else content_root() / "seeds" / "axes"
 
 
-@app.command("import", epilog="Example: personas import --from text-jsonl characters.jsonl seeds/characters.jsonl --license CC0-1.0")
+@app.command(
+    "import",
+    epilog="Example: personas import --from text-jsonl characters.jsonl seeds/characters.jsonl --license CC0-1.0",
+)
 def import_(
     source: Annotated[Path, typer.Argument(help="The file to read.")],
     target: Annotated[Path, typer.Argument(help="The seed file to write; rejects go beside it.")],
@@ -183,13 +187,20 @@ def plan(
     for name, axis in made.report["axes"].items():
         worst = max(axis["levels"], key=lambda level: abs(axis["levels"][level][0] - axis["levels"][level][2]))
         target, _, fitted = axis["levels"][worst]
-        table.add_row(name, str(len(axis["levels"])), f"{axis['authored_to_attainable']:.4f}",
-                      f"{axis['attainable_to_fitted']:.4f}", f"{worst}: {target:.3%} wanted, {fitted:.3%} reached")  # fmt: skip
+        table.add_row(
+            name,
+            str(len(axis["levels"])),
+            f"{axis['authored_to_attainable']:.4f}",
+            f"{axis['attainable_to_fitted']:.4f}",
+            f"{worst}: {target:.3%} wanted, {fitted:.3%} reached",
+        )
     console.print(table)
     console.print(f"plan {made.id}: {covered:,} of {feasible:,} feasible pairs covered at {made.base_rows:,} rows, "
                   f"{len(made.coverage):,} coverage rows")  # fmt: skip
     if covered < feasible:
-        console.print(f"{feasible - covered:,} pairs need more rows than {made.base_rows:,}; ask for more to cover them")
+        console.print(
+            f"{feasible - covered:,} pairs need more rows than {made.base_rows:,}; ask for more to cover them"
+        )
     if out is not None:
         console.print(str(out))
 
@@ -249,7 +260,10 @@ def query(
     console.print(f"{frame.height:,} rows")
 
 
-@app.command(epilog="Example: personas export --as openai-realtime --where \"lang = 'zh' AND domain = 'automotive'\" --limit 20 --out pack")
+@app.command(
+    epilog="Example: personas export --as openai-realtime --where \"lang = 'zh' AND domain = 'automotive'\" "
+    "--limit 20 --out pack"
+)
 def export(
     as_: Annotated[str, typer.Option("--as", help="Target: stepfun-realtime or openai-realtime.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the pack; must not hold anything yet.")],
@@ -257,7 +271,8 @@ def export(
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many personas.")] = 100,
     frame: FrameOption = "deploy",
     disclosure: Annotated[
-        Literal["on_ask", "at_open", "at_open_and_every"], typer.Option("--disclosure", help="When it says it is an AI.")
+        Literal["on_ask", "at_open", "at_open_and_every"],
+        typer.Option("--disclosure", help="When it says it is an AI."),
     ] = "on_ask",
     crisis_line: Annotated[str | None, typer.Option("--crisis-line", help="Whom to call in an emergency.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Folder of plans and versions; default data.")] = None,
@@ -279,14 +294,18 @@ def export(
     rows = chosen(version.scan(), frozen, where, limit, settings)
     if rows.is_empty():
         raise UsageError(f"no persona fits --where {where!r}; try it with `personas query` first")
-    stream = tqdm(personas(rows, frozen, seeds, settings), total=rows.height, unit="config", disable=not sys.stderr.isatty())
+    stream = tqdm(
+        personas(rows, frozen, seeds, settings), total=rows.height, unit="config", disable=not sys.stderr.isatty()
+    )
     pack = write_pack(out, as_, version.manifest.name, settings, stream)
     if as_json:
         _print_json({"pack": str(out), "personas": len(pack.personas), "checked": pack.checked,
                      "licenses": [owned.license for owned in pack.licenses]})  # fmt: skip
         return
     different = len({persona.seed_id for persona in pack.personas})
-    console.print(f"{len(pack.personas):,} personas of {different:,} seeds, {', '.join(o.license for o in pack.licenses)}")
+    console.print(
+        f"{len(pack.personas):,} personas of {different:,} seeds, {', '.join(o.license for o in pack.licenses)}"
+    )
     if not pack.checked:
         console.print("not held against the vendor's types: install persona-matrix[check]", markup=False)
     console.print(str(out / "pack.json"))
@@ -320,8 +339,8 @@ def verify(
         if quality is not None:
             console.print(
                 f"{quality.rows:,} rows; {quality.broken_rules} break a rule, {quality.broken_locks} a lock, "
-                f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible pairs "
-                f"occur; total variation to attainable shares at most {quality.worst_distance:.4f}"
+                f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible "
+                f"pairs occur; total variation to attainable shares at most {quality.worst_distance:.4f}"
             )
         console.print(f"{what}: {len(faults)} faults" if faults else f"{what}: whole")
     raise typer.Exit(1 if faults else 0)
@@ -329,7 +348,9 @@ def verify(
 
 @app.command(epilog="Example: personas schemas --check")
 def schemas(
-    check: Annotated[bool, typer.Option("--check", help="Only say whether the committed files are up to date.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether the committed files are up to date.")
+    ] = False,
     folder: Annotated[Path | None, typer.Option("--out", help="Where they stand; default schemas/.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -40,7 +40,7 @@ class RunConfig(BaseModel):
     shard_rows: Annotated[int, Field(ge=ROW_GROUP, multiple_of=ROW_GROUP)] = Field(
         2 * ROW_GROUP, description="Rows of a Parquet file; a multiple of the row group."
     )
-    plan: PlanConfig = PlanConfig()  # type: ignore[call-arg]
+    plan: PlanConfig = PlanConfig()
 
     @property
     def seed_paths(self) -> tuple[Path, ...]:

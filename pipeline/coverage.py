@@ -73,7 +73,7 @@ def count_sequence(  # type: ignore[no-untyped-def]
     """Count the pairs of rows ``first`` to ``last`` - 1 of one seed's sequence."""
     weigh(tables, weights, mask, work)
     for k in range(first, last):
-        decode(tables, point(seed_hash, k), codes[0], work)
+        decode(tables, point(seed_hash, np.uint64(k)), codes[0], work)
         count_pairs(codes, tables.cards, axes, offsets, counts, sign)
 
 
@@ -159,7 +159,7 @@ def cover(
                 out_of_room[cell] = True
                 continue
             # `work` is still weighed for the host with both levels clamped: any point of it is a persona with the pair.
-            decode(tables, np.uint64(mix(np.uint64(cell) + np.uint64(1))), code[0], work)
+            decode(tables, np.uint64(mix(np.uint64(cell + 1))), code[0], work)
             count_pairs(code, tables.cards, pairs.axes, pairs.offsets, counts, 1)
             covering = code[0].copy()
             room[host] -= 1
@@ -220,6 +220,7 @@ def _blamed(axes: Axes, axis: str, code: int) -> str:
     reasons = [
         rule.reason
         for rule in axes.rules
-        if rule.hard and any(axis == named and code in codes for named, codes in (axis_codes(axes, t) for t in rule.hard))
+        if rule.hard
+        and any(axis == named and code in codes for named, codes in (axis_codes(axes, t) for t in rule.hard))
     ]
     return "; ".join(reasons) or "no scenario allows it together with the rules"

@@ -17,6 +17,7 @@ from pipeline.errors import Fault, UsageError
 # A seed is about 3.5 kB.  A line of a megabyte is no seed, and parsing ten of them would hide the fault from the user.
 MAX_LINE_BYTES = 1_000_000
 SHOWN_VALUE = 60
+BOM = b"\xef\xbb\xbf"
 TOO_DEEP = ("nested too deeply", "A record nests five levels at most.")
 
 REMEDIES = {
@@ -116,10 +117,10 @@ def json_lines(path: Path, faults: list[Fault]) -> Iterator[Line]:
     """The objects of a JSON-lines file; what cannot be read as one is added to ``faults``."""
     file, empty = str(path), True
     with path.open("rb") as stream:
-        for number, raw in enumerate(_bounded_lines(stream), 1):
-            if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
+        for number, read in enumerate(_bounded_lines(stream), 1):
+            raw = read.removeprefix(BOM) if number == 1 else read
+            if raw != read:
                 faults.append(Fault(file, 1, "", "begins with a byte order mark", "Save it as UTF-8 without BOM."))
-                raw = raw[3:]
             if not raw.strip():
                 continue
             empty = False

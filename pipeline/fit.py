@@ -84,7 +84,8 @@ def marginals(tables: Tables, weights: Weights, masks: Masks, shares: Floats) ->
 
     with ThreadPoolExecutor(threads) as pool:
         sums = sum(pool.map(summed, parts), np.zeros(weights.shape))
-    return sums / np.maximum(sums.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    totals: Floats = np.maximum(sums.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    return np.asarray(sums / totals)
 
 
 def fit(tables: Tables, masks: Masks, reach: Masks, shares: Floats, targets: Sequence[Sequence[float]]) -> Fit:
@@ -116,10 +117,10 @@ def fit(tables: Tables, masks: Masks, reach: Masks, shares: Floats, targets: Seq
 
 
 def distinct(masks: Masks, shares: Floats) -> tuple[Masks, Floats]:
-    """Seeds with the same open levels, an import's most of all, have the same probabilities: one mask, summed shares."""
+    """One mask and the summed shares of seeds with the same open levels, as those of an import: they are alike."""
     packed = np.packbits(masks.reshape(len(masks), -1), axis=1)
     _, first, member = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    return masks[first], np.bincount(member.ravel(), weights=shares, minlength=len(first))
+    return masks[first], np.bincount(member.ravel(), weights=shares, minlength=len(first)).astype(np.float64)
 
 
 def quantised(exact: Floats) -> Weights:
@@ -128,7 +129,7 @@ def quantised(exact: Floats) -> Weights:
 
 def total_variation(one: Floats, other: Floats) -> Floats:
     """Half the summed absolute difference, by axis: the share of rows that would have to move."""
-    return np.abs(one - other).sum(axis=1) / 2
+    return np.asarray(np.abs(one - other).sum(axis=1) / 2)
 
 
 def attainable(reach: Masks, shares: Floats, target: Floats) -> Floats:

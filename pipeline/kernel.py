@@ -63,14 +63,14 @@ def new_scratch(tables: Tables) -> Scratch:
 
 
 @_jit
-def _shifted(value: int, shift: int) -> int:
+def _shifted(value: np.uint64, shift: np.uint64) -> np.uint64:
     """``value`` scaled down by 2^shift; feasible stays feasible."""
     scaled = value >> shift
     return scaled if scaled > U64(0) or value == U64(0) else U64(1)
 
 
 @_jit
-def _shift_below(largest: int, bits: int) -> int:
+def _shift_below(largest: np.uint64, bits: int) -> np.uint64:
     shift = U64(0)
     while (largest >> shift) >= (U64(1) << U64(bits)):
         shift += U64(1)
@@ -146,11 +146,11 @@ def _weigh_root(tables: Tables, work: Scratch) -> bool:
     shift = _shift_below(largest, 24)
     for s in range(scenarios):
         work.scenario[s] = _shifted(work.scenario[s], shift)
-    return largest > U64(0)
+    return bool(largest > U64(0))
 
 
 @_jit
-def _tones(tables: Tables, s: int, u: int, work: Scratch) -> int:
+def _tones(tables: Tables, s: int, u: int, work: Scratch) -> np.uint64:
     """Weights of the tones given scenario and state, into ``work.row``; their sum, < 2^46."""
     total = U64(0)
     domain = tables.domain_of[s]
@@ -165,7 +165,7 @@ def _tones(tables: Tables, s: int, u: int, work: Scratch) -> int:
 
 
 @_jit
-def conditional(tables: Tables, axis: int, codes: U8Codes, work: Scratch) -> int:
+def conditional(tables: Tables, axis: int, codes: U8Codes, work: Scratch) -> np.uint64:
     """Weights of ``axis`` given the codes before it, into ``work.row``; their total, below 2^32."""
     card = tables.cards[axis]
     total = U64(0)
@@ -191,7 +191,7 @@ def conditional(tables: Tables, axis: int, codes: U8Codes, work: Scratch) -> int
 
 
 @_jit
-def _scaled_total(card: int, shift: int, work: Scratch) -> int:
+def _scaled_total(card: int, shift: np.uint64, work: Scratch) -> np.uint64:
     total = U64(0)
     for level in range(card):
         work.row[level] = _shifted(work.row[level], shift)
@@ -200,7 +200,7 @@ def _scaled_total(card: int, shift: int, work: Scratch) -> int:
 
 
 @_jit
-def decode(tables: Tables, t: int, codes: U8Codes, work: Scratch) -> None:
+def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
     """The persona at point ``t``, written to ``codes``; ``work`` must have been weighed for the seed."""
     low, half = U64(0xFFFFFFFF), U64(32)
     left = U64(t)
@@ -225,7 +225,7 @@ def decode(tables: Tables, t: int, codes: U8Codes, work: Scratch) -> None:
 
 
 @_jit
-def mix(x: int) -> int:
+def mix(x: np.uint64) -> np.uint64:
     """splitmix64's finaliser (Steele, Lea & Flood 2014): a bijection that spreads every bit."""
     y = U64(x)
     y ^= y >> U64(30)
@@ -237,7 +237,7 @@ def mix(x: int) -> int:
 
 
 @_jit
-def bit_reverse(k: int) -> int:
+def bit_reverse(k: np.uint64) -> np.uint64:
     y = U64(k)
     y = ((y >> U64(1)) & U64(0x5555555555555555)) | ((y & U64(0x5555555555555555)) << U64(1))
     y = ((y >> U64(2)) & U64(0x3333333333333333)) | ((y & U64(0x3333333333333333)) << U64(2))
@@ -248,7 +248,7 @@ def bit_reverse(k: int) -> int:
 
 
 @_jit
-def point(seed_hash: int, k: int) -> int:
+def point(seed_hash: np.uint64, k: np.uint64) -> np.uint64:
     return bit_reverse(U64(k)) + U64(seed_hash)
 
 
@@ -257,7 +257,7 @@ def expand(
     tables: Tables,
     weights: npt.NDArray[np.uint32],
     mask: Masks,
-    seed_hash: int,
+    seed_hash: np.uint64,
     first: int,
     codes: U8Codes,
     work: Scratch,
@@ -269,7 +269,7 @@ def expand(
 
 
 @_jit
-def interval(tables: Tables, codes: U8Codes, found: U8Codes, work: Scratch) -> tuple[int, int]:
+def interval(tables: Tables, codes: U8Codes, found: U8Codes, work: Scratch) -> tuple[np.uint64, np.uint64]:
     """First and last point t that decode to ``codes``; first > last where the row has no point.
 
     Codes grow with t lexicographically, so both ends are found by bisection.
@@ -289,7 +289,7 @@ def interval(tables: Tables, codes: U8Codes, found: U8Codes, work: Scratch) -> t
 
 
 @_jit
-def _lowest_point(tables: Tables, codes: U8Codes, beyond: bool, found: U8Codes, work: Scratch) -> int:
+def _lowest_point(tables: Tables, codes: U8Codes, beyond: bool, found: U8Codes, work: Scratch) -> np.uint64:
     """The lowest t whose row is not below ``codes`` (or is beyond it); 2^64 − 1 where there is none."""
     t = U64(0xFFFFFFFFFFFFFFFF)
     bit = U64(1) << U64(63)
@@ -308,9 +308,7 @@ def _lowest_point(tables: Tables, codes: U8Codes, beyond: bool, found: U8Codes, 
 
 
 @_jit
-def add_marginals(
-    tables: Tables, share: float, sums: npt.NDArray[np.float64], work: Scratch
-) -> None:
+def add_marginals(tables: Tables, share: float, sums: npt.NDArray[np.float64], work: Scratch) -> None:
     """Add ``share`` times the seed's exact probabilities of every level to ``sums`` (axes, levels)."""
     codes = np.zeros(len(tables.cards), np.uint8)
     total = np.float64(conditional(tables, 0, codes, work))

@@ -11,10 +11,10 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from pipeline import kernel
-from pipeline.axes import AXIS_NAMES, Axes
+from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
-from pipeline.kernel import SEQUENCE_END, U8Codes
-from pipeline.plan import ID_BITS, SPLITS, Plan, variants
+from pipeline.kernel import U8Codes
+from pipeline.plan import ID_BITS, SPLITS, Plan, decode, variants
 from pipeline.seeds import TRAITS
 
 # ⌊1024 · log2 a⌋ for affinities a of 1 to 256, exactly: the bit length of a^1024 is one more.
@@ -47,7 +47,9 @@ class PersonaMatrix(dy.Schema):
     """One row a persona.  Rows are in order of persona_id, so that a seed is a run of rows."""
 
     persona_id = dy.UInt64(
-        nullable=False, max=(1 << 53) - 1, description="Seed ordinal · 2^32 + variant; decodes to the row under its plan."
+        nullable=False,
+        max=(1 << 53) - 1,
+        description="Seed ordinal · 2^32 + variant; decodes to the row under its plan.",
     )
     seed_id = dy.String(nullable=False, min_length=1, description="The seed it is a variant of.")
     lang = LevelColumn(nullable=False, description="en or zh.")
@@ -76,7 +78,9 @@ class PersonaMatrix(dy.Schema):
     valence = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
     arousal = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
     dominance = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
-    affinity = dy.UInt8(nullable=False, description="How well the levels fit: geometric mean of affinities, 255 = fully.")
+    affinity = dy.UInt8(
+        nullable=False, description="How well the levels fit: geometric mean of affinities, 255 = fully."
+    )
     license = LevelColumn(nullable=False, description="SPDX licence of the seed.")
     split = LevelColumn(nullable=False, description="train, validation or test; by seed, so that no seed crosses.")
 
@@ -217,7 +221,13 @@ class Columns:
 
     def _trait(self, name: str, rows: Rows, temperament: U8Codes) -> pl.Series:
         number = TRAITS.index(name)
-        shift = np.array([level.shift.get(name, 0) for level in self.plan.axes.temperament], np.int8)  # type: ignore[call-overload]
+        shift = np.array(
+            [
+                {str(trait): step for trait, step in level.shift.items()}.get(name, 0)
+                for level in self.plan.axes.temperament
+            ],
+            np.int8,
+        )
         homes = pl.Series(name, [s.traits[number] if s.traits else None for s in self.plan.seeds], pl.Int8)
         return homes.gather(rows.seeds) + pl.Series(shift[temperament])
 
@@ -232,7 +242,7 @@ class Columns:
             if parent >= 0:
                 met.append(tables.edges[axis, codes[AXIS_NAMES[parent]], codes[AXIS_NAMES[axis]]])
         logs = sum(_LOG[affinity - 1] for affinity in met) // len(met)
-        return (np.searchsorted(_LOG, logs, side="right") - 1).astype(np.uint8)  # type: ignore[no-any-return]
+        return (np.searchsorted(_LOG, logs, side="right") - 1).astype(np.uint8)
 
 
 def level_enums(plan: Plan) -> dict[str, pl.Enum]:
@@ -267,8 +277,6 @@ def codes_of(plan: Plan, frame: pl.DataFrame) -> Rows:
 
 def persona_rows(plan: Plan, personas: Sequence[tuple[int, int]]) -> Rows:
     """Rows of single personas, each given as (seed ordinal, variant)."""
-    from pipeline.plan import decode
-
     codes = np.array([decode(plan, seed, variant) for seed, variant in personas], np.uint8)
     seeds, ks = zip(*personas, strict=True)
     return Rows(np.array(seeds, np.uint32), np.array(ks, np.uint32), codes.reshape(len(personas), len(AXIS_NAMES)))
@@ -299,13 +307,3 @@ def virtual_matrix(plan: Plan, rows: int) -> pl.LazyFrame:
             yield frame
 
     return register_io_source(batches, schema=matrix_schema(plan))
-
-
-def axis_levels(axes: Axes, name: str) -> list[str]:
-    return [level.id for level in axes.levels[name]]
-
-
-__all__ = [
-    "SEQUENCE_END", "Columns", "Expansion", "PersonaMatrix", "Rows", "axis_levels", "codes_of", "level_enums",
-    "matrix_schema", "persona_rows", "virtual_matrix",
-]  # fmt: skip

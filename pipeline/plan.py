@@ -182,9 +182,7 @@ def _bits(mask: npt.NDArray[np.bool_]) -> int:
     return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
 
 
-def apportion(
-    total: int, weights: Sequence[int], caps: Sequence[int], names: Sequence[str] | None = None
-) -> list[int]:
+def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Sequence[str] | None = None) -> list[int]:
     """Rows of each seed by Webster's method (odd divisors), no seed above its cap.
 
     Seat a of weight w has priority w / (2a − 1); seats go in order of priority, ties to the lower ordinal.  The order
@@ -280,7 +278,9 @@ def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables) -> dict
     """What was aimed at and what was reached, by axis and by pair of axes."""
     by_axis = {}
     distances = zip(
-        total_variation(fitted.targets, fitted.attainable), total_variation(fitted.attainable, fitted.fitted), strict=True
+        total_variation(fitted.targets, fitted.attainable),
+        total_variation(fitted.attainable, fitted.fitted),
+        strict=True,
     )
     for number, (name, (reach, miss)) in enumerate(zip(AXIS_NAMES, distances, strict=True)):
         by_axis[name] = {
@@ -354,11 +354,13 @@ def read_plan(path: Path) -> Plan:
         document = json.loads(path.read_text("utf-8"))
         version = document["version"]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a plan that can be read ({error}); make one with `personas plan --out`") from None
+        raise UsageError(
+            f"{path}: not a plan that can be read ({error}); make one with `personas plan --out`"
+        ) from None
     if version != PLAN_VERSION:
         raise UsageError(
-            f"{path}: a plan of version {version}; this program reads version {PLAN_VERSION}. Use the program that made "
-            "it, or fit a new plan with `personas plan --out` (its rows will differ)."
+            f"{path}: a plan of version {version}; this program reads version {PLAN_VERSION}. Use the program that "
+            "made it, or fit a new plan with `personas plan --out` (its rows will differ)."
         )
     plan = _plan(document)
     if plan.id != document["id"]:
@@ -377,14 +379,19 @@ def _plan(document: dict[str, Any]) -> Plan:
     weights = np.full((len(cards), width), kernel.WEIGHT_ONE, np.uint32)
     for axis, row in enumerate(document["weights"]):
         weights[axis, : len(row)] = row
-    vectors = {name: np.array(stored[name]) for name in ("cards", "parents", "domain_of", "family_of")}
-    affinities = {
-        name: np.array(stored[name], np.uint16)
-        for name in ("scenario_state", "scenario_tone", "state_tone", "domain_state_family")
-    }
     return Plan(
         axes=Axes.model_validate(document["axes"]),
-        tables=Tables(**vectors, **affinities, edges=edges),
+        tables=Tables(
+            cards=cards,
+            parents=np.array(stored["parents"]),
+            domain_of=np.array(stored["domain_of"]),
+            family_of=np.array(stored["family_of"]),
+            scenario_state=np.array(stored["scenario_state"], np.uint16),
+            scenario_tone=np.array(stored["scenario_tone"], np.uint16),
+            state_tone=np.array(stored["state_tone"], np.uint16),
+            domain_state_family=np.array(stored["domain_state_family"], np.uint16),
+            edges=edges,
+        ),
         weights=weights,
         seeds=tuple(
             PlannedSeed(

@@ -79,7 +79,7 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
         doubles.add(found)
         count_pairs(found.codes, plan.tables.cards, pairs.axes, pairs.offsets, counts, 1)
         for axis in range(len(AXIS_NAMES)):
-            levels[axis] += np.bincount(found.codes[:, axis], minlength=levels.shape[1])
+            levels[axis] += np.bincount(found.codes[:, axis], minlength=plan.weights.shape[1])
         done += shard.height
     certified, feasible = pairs_covered(plan)
     return Quality(

@@ -5,7 +5,7 @@ value, never a template); a million scenes are then polars joins on the parts' k
 have two phrasings; a persona takes one by a bit of its id, a bit for each part.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.axes import AXIS_NAMES, Axes, Bilingual, Meeting, Scenario, Wording
+from pipeline.axes import AXIS_NAMES, Axes, Bilingual, Meeting, Phrasings, Scenario, Wording
 from pipeline.matrix import level_enums
 from pipeline.plan import Plan
 from pipeline.rules import axis_codes
@@ -31,7 +31,8 @@ PARAGRAPHS: tuple[tuple[str, ...], ...] = (
     ("speech", "request", "provoked"),
     ("bridge", "setting", "situation", "temperament", "tone", "pace", "energy", "cue", "verbosity", "turn_taking",
      "environment"),
-    ("state", "state_third", "state_otherwise", "habit", "meeting_state", "meeting_domain", "relationship", "register", "meeting_register", "facts"),
+    ("state", "state_third", "state_otherwise", "habit", "meeting_state", "meeting_domain", "relationship", "register",
+     "meeting_register", "facts"),
     ("limits", "voice"),
     ("safety", "staying"),
 )  # fmt: skip
@@ -54,12 +55,15 @@ class SceneSettings(BaseModel):
     crisis_line: str | None = Field(None, min_length=1, max_length=80, description="Never invented: only if given.")
 
 
+Texts = dict[tuple[str | int, ...], Phrasings]
+
+
 class Part(NamedTuple):
     """Texts of one part: two phrasings for each key; an empty text says nothing."""
 
     name: str
     keys: tuple[str, ...]
-    texts: dict[tuple[str | int, ...], tuple[str, str]]
+    texts: Texts
 
 
 def with_scenes(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> pl.LazyFrame:
@@ -124,9 +128,7 @@ def _table(part: Part, enums: dict[str, pl.Enum]) -> pl.DataFrame:
 
 def _concatenated() -> pl.Expr:
     def scene(gap: str) -> pl.Expr:
-        paragraphs = [
-            pl.concat_str(map(_column, names), separator=gap, ignore_nulls=True) for names in PARAGRAPHS
-        ]
+        paragraphs = [pl.concat_str(map(_column, names), separator=gap, ignore_nulls=True) for names in PARAGRAPHS]
         told = [pl.when(paragraph != "").then(paragraph) for paragraph in paragraphs]
         return pl.concat_str(told, separator="\n\n", ignore_nulls=True)
 
@@ -153,10 +155,12 @@ def scene_parts(axes: Axes, seeds: Sequence[Seed], settings: SceneSettings) -> l
 def _seed_parts(seeds: Sequence[Seed], settings: SceneSettings) -> Iterator[Part]:
     told = {seed.id: _told(seed) | settings.model_dump() for seed in seeds}
     for name in ("who", "life", "speech", "request", "provoked", "limits", "voice", "safety", "staying"):
-        texts = {(seed.id,): _rendered(seed.lang, name, told[seed.id]) for seed in seeds}
-        yield Part(name, ("seed_id",), texts)  # type: ignore[arg-type]
-    bridges = {(seed.id, domain): (text, text) for seed in seeds for domain, text in (seed.bridges or {}).items()}
-    yield Part("bridge", ("seed_id", "domain"), bridges)  # type: ignore[arg-type]
+        texts: Texts = {(seed.id,): _rendered(seed.lang, name, told[seed.id]) for seed in seeds}
+        yield Part(name, ("seed_id",), texts)
+    bridges: Texts = {
+        (seed.id, domain): (text, text) for seed in seeds for domain, text in (seed.bridges or {}).items()
+    }
+    yield Part("bridge", ("seed_id", "domain"), bridges)
 
 
 def _told(seed: Seed) -> dict[str, object]:
@@ -190,8 +194,8 @@ def _short_name(seed: Seed) -> str:
 
 
 TITLES = frozenset(
-    "The A An Old Young Mother Father Brother Sister Aunt Auntie Uncle Captain Doctor Dr Mr Mrs Ms Miss Sir Lady Granny "
-    "Big Little Saint St Professor Nurse Master Madame Don Doña Ustad Haji".split()
+    "The A An Old Young Mother Father Brother Sister Aunt Auntie Uncle Captain Doctor Dr Mr Mrs Ms Miss Sir Lady "
+    "Granny Big Little Saint St Professor Nurse Master Madame Don Doña Ustad Haji".split()
 )
 
 
@@ -208,16 +212,16 @@ def _axis_parts(axes: Axes, settings: SceneSettings) -> Iterator[Part]:
         yield _worded(name, name, {level.id: level for level in levels})  # type: ignore[misc]
     yield _environment(axes, deploy)
     yield from _deploy_states(axes) if deploy else _scene_states(axes)
-    habit = {(lang,): _rendered(lang, "habit", {}) for lang in LANGS}
-    yield Part("habit", ("lang",), habit)  # type: ignore[arg-type]
+    habit: Texts = {(lang,): _rendered(lang, "habit", {}) for lang in LANGS}
+    yield Part("habit", ("lang",), habit)
     yield _meeting_state(axes, deploy)
-    yield _meeting("meeting_domain", axes, "domain", "tone_family")
-    yield _meeting("meeting_register", axes, "relationship", "register")
+    yield _keyed("meeting_domain", ("domain", "tone_family"), _met(axes, "domain", "tone_family"))
+    yield _keyed("meeting_register", ("relationship", "register"), _met(axes, "relationship", "register"))
     yield _facts(axes, settings)
 
 
 def _worded(name: str, key: str, wordings: dict[str, Wording]) -> Part:
-    texts = {(lang, level): getattr(wording, lang) for level, wording in wordings.items() for lang in LANGS}
+    texts: Texts = {(lang, level): getattr(wording, lang) for level, wording in wordings.items() for lang in LANGS}
     return Part(name, ("lang", key), texts)
 
 
@@ -225,7 +229,7 @@ def _prosody(axes: Axes, name: str) -> Part:
     """The tone's implied value and the axis's step add up to what is said."""
     axis = getattr(axes.speech, name)
     wordings = {wording.value: wording for wording in axis.wordings}
-    texts = {
+    texts: Texts = {
         (lang, tone.id, level.step): getattr(wordings[getattr(tone.implies, name) + level.step], lang)
         for tone in axes.tone
         for level in axis.levels
@@ -237,7 +241,7 @@ def _prosody(axes: Axes, name: str) -> Part:
 def _environment(axes: Axes, deploy: bool) -> Part:
     """An app knows the noise beforehand only where the scenario leaves one."""
     wordings = {level.id: level for level in axes.speech.environment.levels}
-    texts = {
+    texts: Texts = {
         (lang, scenario.id, level): getattr(wordings[level], lang)
         for scenario in axes.scenario
         for level in scenario.environment.allowed
@@ -248,14 +252,13 @@ def _environment(axes: Axes, deploy: bool) -> Part:
 
 
 def _scene_states(axes: Axes) -> Iterator[Part]:
-    texts = {}
+    texts: Texts = {}
     for state in axes.user_state:
         for lang in LANGS:
             heard, ask = getattr(state.heard_as, lang), getattr(state.ask, lang)
-            texts[lang, state.id] = tuple(
-                _render(lang, "state_scene", {"heard_as": heard[p], "ask": ask[p]}, p) for p in (0, 1)
-            )
-    yield Part("state", ("lang", "user_state"), texts)  # type: ignore[arg-type]
+            told = [_render(lang, "state_scene", {"heard_as": heard[p], "ask": ask[p]}, p) for p in (0, 1)]
+            texts[lang, state.id] = (told[0], told[1])
+    yield Part("state", ("lang", "user_state"), texts)
     yield Part("state_third", ("lang", "user_state"), {})
     yield Part("state_otherwise", ("lang",), {})
 
@@ -271,14 +274,17 @@ def likely_states(axes: Axes, scenario: Scenario) -> list[str]:
 def _deploy_states(axes: Axes) -> Iterator[Part]:
     """What to do if they sound so, for the likeliest states of the scenario; the third can be left out by itself."""
     fallbacks = _fallbacks(axes)
-    first: dict[tuple[str | int, ...], tuple[str, str]] = {}
-    third: dict[tuple[str | int, ...], tuple[str, str]] = {}
+    first: Texts = {}
+    third: Texts = {}
     for scenario in axes.scenario:
         likely = likely_states(axes, scenario)
         for tone in axes.tone:
             for lang in LANGS:
                 told = [
-                    [_clause(axes, fallbacks, lang, state, tone.id, (p + place) % 2) for place, state in enumerate(likely)]
+                    [
+                        _clause(axes, fallbacks, lang, state, tone.id, (p + place) % 2)
+                        for place, state in enumerate(likely)
+                    ]
                     for p in (0, 1)
                 ]
                 key = (lang, scenario.id, tone.id)
@@ -286,8 +292,8 @@ def _deploy_states(axes: Axes) -> Iterator[Part]:
                 third[key] = ("".join(told[0][2:]), "".join(told[1][2:]))
     yield Part("state", ("lang", "scenario", "tone"), first)
     yield Part("state_third", ("lang", "scenario", "tone"), third)
-    otherwise = {(lang,): _rendered(lang, "state_otherwise", {}) for lang in LANGS}
-    yield Part("state_otherwise", ("lang",), otherwise)  # type: ignore[arg-type]
+    otherwise: Texts = {(lang,): _rendered(lang, "state_otherwise", {}) for lang in LANGS}
+    yield Part("state_otherwise", ("lang",), otherwise)
 
 
 def _clause(
@@ -317,12 +323,12 @@ def _fallbacks(axes: Axes) -> dict[tuple[str, str], Bilingual]:
 
 def _meeting_state(axes: Axes, deploy: bool) -> Part:
     """What the tone means with the state; in deploy, with the likeliest state that the tone's family has words for."""
-    met = {(m.state, m.tone_family): m for m in axes.meetings if m.key == ("state", "tone_family")}
+    met = _met(axes, "state", "tone_family")
     if not deploy:
-        return _keyed("meeting_state", ("user_state", "tone_family"), {key: m for key, m in met.items()})
+        return _keyed("meeting_state", ("user_state", "tone_family"), met)
     fallbacks = _fallbacks(axes)
     families = {tone.family: tone.id for tone in axes.tone}
-    wordings: dict[tuple[str | None, ...], Meeting] = {}
+    wordings: dict[tuple[str, ...], Meeting] = {}
     for scenario in axes.scenario:
         for family, tone in families.items():
             likely = (s for s in likely_states(axes, scenario) if (s, tone) not in fallbacks and (s, family) in met)
@@ -332,30 +338,24 @@ def _meeting_state(axes: Axes, deploy: bool) -> Part:
     return _keyed("meeting_state", ("scenario", "tone_family"), wordings)
 
 
-def _meeting(name: str, axes: Axes, one: str, other: str) -> Part:
-    fields = {"register": "register_"}
-    wordings = {
-        (getattr(m, fields.get(one, one)), getattr(m, fields.get(other, other))): m
-        for m in axes.meetings
-        if m.key == (one, other)
-    }
-    return _keyed(name, (one, other), wordings)
+def _met(axes: Axes, one: str, other: str) -> dict[tuple[str, ...], Meeting]:
+    return {meeting.levels: meeting for meeting in axes.meetings if meeting.key == (one, other)}
 
 
-def _keyed(name: str, keys: tuple[str, ...], wordings: dict[tuple[str | None, ...], Meeting]) -> Part:
-    texts = {(lang, *key): getattr(wording, lang) for key, wording in wordings.items() for lang in LANGS}
-    return Part(name, ("lang", *keys), texts)  # type: ignore[arg-type]
+def _keyed(name: str, keys: tuple[str, ...], wordings: Mapping[tuple[str, ...], Wording]) -> Part:
+    texts: Texts = {(lang, *key): getattr(wording, lang) for key, wording in wordings.items() for lang in LANGS}
+    return Part(name, ("lang", *keys), texts)
 
 
 def _facts(axes: Axes, settings: SceneSettings) -> Part:
     own_life = {domain.id: domain.own_life for domain in axes.domains}
-    texts = {}
+    texts: Texts = {}
     for scenario in axes.scenario:
         for lang in LANGS:
             facts = () if settings.frame == "deploy" else getattr(scenario.facts, lang)
             values = {"facts": facts, "own_life": own_life[scenario.domain], "frame": settings.frame}
             texts[lang, scenario.id] = _rendered(lang, "facts", values)
-    return Part("facts", ("lang", "scenario"), texts)  # type: ignore[arg-type]
+    return Part("facts", ("lang", "scenario"), texts)
 
 
 def deployable(rows: pl.LazyFrame, plan: Plan) -> pl.LazyFrame:
@@ -413,7 +413,7 @@ FUNCTION_WORDS = frozenset("You Your They Their The A An When If Someone Somethi
 
 def lowered(text: str) -> str:
     """The first letter small, where the first word is no name."""
-    first = text.split(" ", 1)[0].split("'")[0].split("’")[0]
+    first = text.split(" ", 1)[0].split("'", 1)[0].split("’", 1)[0]
     return text[:1].lower() + text[1:] if first in FUNCTION_WORDS else text
 
 

@@ -109,9 +109,9 @@ class Seed(_Part):
     text: FreeText | None = Field(None, description="A foreign source's description, kept as it came.")
     voice: Voice | None = None
     traits: Traits | None = None
-    locks: Locks = Locks()  # type: ignore[call-arg]
+    locks: Locks = Locks()
     stances: tuple[Stance, ...] | None = Field(None, min_length=1)
-    speech: Speech = Speech()  # type: ignore[call-arg]
+    speech: Speech = Speech()
     greeting: Text | None = None
     exchanges: tuple[Exchange, ...] = ()
     knows: tuple[Text, ...] = ()
@@ -138,7 +138,8 @@ class Seed(_Part):
 
 
 AUTHORED_FIELDS = (
-    "name", "age", "gender", "role", "place", "who", "life", "wants", "voice", "traits", "stances", "greeting", "bridges"
+    "name", "age", "gender", "role", "place", "who", "life", "wants", "voice", "traits", "stances", "greeting",
+    "bridges",
 )  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def _seed(file: str, line: Line, faults: list[Fault]) -> Seed | None:
     found = schema_faults("seed", line.document, file, line.number)
     if not found:
         try:
-            seed = Seed.model_validate_json(line.raw.removeprefix(b"\xef\xbb\xbf"))
+            seed = Seed.model_validate_json(line.raw)
         except ValidationError as error:
             found = [
                 Fault(file, line.number, field_name(e["loc"]), e["msg"], "See schemas/seed.schema.json.")

@@ -22,9 +22,7 @@ class ImportSettings(BaseModel):
     name_field: str = "name"
     text_field: str = "text"
 
-    def record(
-        self, seed_id: str, lang: str, license: str, source: object, file: str, told: dict[str, Any]
-    ) -> str:
+    def record(self, seed_id: str, lang: str, license: str, source: object, file: str, told: dict[str, Any]) -> str:
         """The JSON of a seed that tells ``told`` and leaves all else open."""
         origin = source if isinstance(source, str) and source.strip() else file
         provenance = {

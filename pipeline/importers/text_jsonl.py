@@ -39,9 +39,7 @@ def _unread(faults: list[Fault]) -> Iterator[Rejected]:
     faults.clear()
 
 
-def _imported(
-    source: Path, number: int, record: Any, settings: ImportSettings, taken: set[str]
-) -> Imported | Rejected:
+def _imported(source: Path, number: int, record: Any, settings: ImportSettings, taken: set[str]) -> Imported | Rejected:
     if not isinstance(record, dict):
         return Rejected(number, "not_an_object", excerpt(record))
     text = record.get(settings.text_field)

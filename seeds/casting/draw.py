@@ -20,7 +20,9 @@ DOMAINS = (
     "automotive customer_support companionship questions education language_practice health elder_care smart_home "
     "travel money food fitness work stories news bedtime emergencies"
 ).split()
-DECADES = [(18, 29)] * 4 + [(30, 39)] * 4 + [(40, 49)] * 4 + [(50, 59)] * 4 + [(60, 69)] * 3 + [(70, 79)] * 2 + [(80, 94)]
+DECADES = (
+    [(18, 29)] * 4 + [(30, 39)] * 4 + [(40, 49)] * 4 + [(50, 59)] * 4 + [(60, 69)] * 3 + [(70, 79)] * 2 + [(80, 94)]
+)
 GENDERS = ["female"] * 12 + ["male"] * 12 + ["nonbinary"]
 NARRATORS = ["plain", "plain", "plain", "warm", "grave", "wry"]
 MANNERS = ["good company"] * 5 + ["good company, with a short fuse"] + [
@@ -30,7 +32,8 @@ STANCES = ["service", "companion", "expert", "character", "practice"]
 WORLDS = ["real"] * 7 + ["invented"]
 CIRCUMSTANCES = [
     "works nights", "lost the job this spring", "cares for a parent", "new in the country", "recently widowed",
-    "single parent", "back at school late", "lives with a long illness", "in debt, paying it off", "waiting for a child",
+    "single parent", "back at school late", "lives with a long illness", "in debt, paying it off",
+    "waiting for a child",
     "comfortable and a little bored", "shares a flat with strangers", "moved back to the home village", "two jobs",
     "in the middle of a separation", "first in the family to study", "retired too early", "blind or low-sighted",
     "devout", "left a faith", "rich family, no money of one's own", "estranged from a sibling", "newly married",
