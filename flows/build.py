@@ -6,6 +6,7 @@ a stage whose result stands is done; Prefect's own cache would call it done afte
 
 import flows.prefect_settings  # noqa: F401  # isort: skip  (before prefect reads its settings)
 
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -80,22 +81,22 @@ def build(config: RunConfig, progress: bool = True) -> BuildResult:
     """Build the matrix of ``config``, or go on with a build that was interrupted, or find that it stands."""
     began = time.perf_counter()
     stages: dict[str, float] = {}
-    with _timed(stages, "validate"):
+    with _timed(stages, "validate", progress):
         inputs = validate(config)
-    with _timed(stages, "plan"):
+    with _timed(stages, "plan", progress):
         plan_path = plan(config, inputs)
         frozen = read_plan(plan_path)
     standing = find_version(config.out, frozen.id, config.rows, config.shard_rows)
     if standing is None:
         building = building_folder(config.out, frozen, config.rows, config.shard_rows)
-        with _timed(stages, "expand"):
+        with _timed(stages, "expand", progress):
             _expand_all(config, plan_path, building, progress)
-        with _timed(stages, "write"):
+        with _timed(stages, "write", progress):
             folder = write(config, plan_path, inputs, building)
     else:
         folder = standing.folder
         point_current(config.out, standing.manifest.name)
-    with _timed(stages, "verify"):
+    with _timed(stages, "verify", progress):
         figures = check(folder, newly_built=standing is None)
     result = BuildResult(
         version_dir=str(folder),
@@ -131,7 +132,9 @@ def _expand_all(config: RunConfig, plan_path: Path, building: Path, progress: bo
 
 
 @contextmanager
-def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+def _timed(stages: dict[str, float], name: str, progress: bool) -> Iterator[None]:
+    if progress:
+        print(f"{name} …", file=sys.stderr)
     began = time.perf_counter()
     yield
     stages[name] = round(time.perf_counter() - began, 3)

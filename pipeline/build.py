@@ -94,7 +94,8 @@ def _files_hash(config: RunConfig) -> str:
 
 
 def accepted_inputs(folder: Path) -> Inputs:
-    lines = (folder / "seeds.jsonl").read_text("utf-8").splitlines()
+    # Lines of bytes, not of str: a text may hold U+2028, which ends a line of str.
+    lines = (folder / "seeds.jsonl").read_bytes().splitlines()
     axes = Axes.model_validate_json((folder / "axes.json").read_text("utf-8"))
     return Inputs(tuple(Seed.model_validate_json(line) for line in lines), axes)
 

@@ -384,7 +384,8 @@ def _version(out: Path | None) -> "Version":
 def _seeds_of(version: "Version") -> "list[Seed]":
     from pipeline.seeds import Seed
 
-    lines = version.seeds_file().read_text("utf-8").splitlines()
+    # Lines of bytes, not of str: a text may hold U+2028, which ends a line of str.
+    lines = version.seeds_file().read_bytes().splitlines()
     return [Seed.model_validate_json(line) for line in lines]
 
 

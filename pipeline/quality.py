@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from dataframely.exc import SchemaError, ValidationError
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.coverage import all_pairs, count_pairs
-from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
+from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, codes_of
 from pipeline.plan import Plan, pairs_covered
 from pipeline.rules import Tables
 from pipeline.store import Version, file_faults
@@ -57,14 +58,17 @@ def verify(version: Version) -> tuple[list[str], Quality | None]:
     faults = file_faults(version)
     if faults:
         return faults, None
-    quality = measure(version.plan(), version.manifest.rows, version.shards())
+    try:
+        quality = measure(version.plan(), version.manifest.rows, version.shards())
+    except (SchemaError, ValidationError) as error:
+        return [f"rows that no persona matrix may have: {error}"], None
     if quality.rows != version.manifest.rows:
         faults.append(f"{quality.rows:,} rows, not {version.manifest.rows:,}")
     return faults + quality.faults(), quality
 
 
 def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
-    expansion = Expansion(plan, rows)
+    expansion, columns = Expansion(plan, rows), Columns(plan)
     pairs = all_pairs(plan.tables)
     counts = np.zeros(pairs.offsets[-1], np.int64)
     levels = np.zeros(plan.weights.shape, np.int64)
@@ -75,7 +79,7 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
         found = codes_of(plan, shard)
         broken_rules += int(_breaks_rule(plan.tables, found).sum())
         broken_locks += int(_breaks_lock(plan, found).sum())
-        not_of_plan += _differing(found, expansion.codes(done, min(rows, done + shard.height)))
+        not_of_plan += _differing(shard, columns.frame(expansion.codes(done, min(rows, done + shard.height))))
         doubles.add(found)
         count_pairs(found.codes, plan.tables.cards, pairs.axes, pairs.offsets, counts, 1)
         for axis in range(len(AXIS_NAMES)):
@@ -121,11 +125,14 @@ def _breaks_lock(plan: Plan, rows: Rows) -> npt.NDArray[np.bool_]:
     return broken
 
 
-def _differing(found: Rows, wanted: Rows) -> int:
-    if len(found.seeds) != len(wanted.seeds):
-        return abs(len(found.seeds) - len(wanted.seeds))
-    same = (found.seeds == wanted.seeds) & (found.variants == wanted.variants)
-    return int((~(same & (found.codes == wanted.codes).all(axis=1))).sum())
+def _differing(found: pl.DataFrame, wanted: pl.DataFrame) -> int:
+    """Rows of which any column is not what the plan gives; all of them where the columns are others."""
+    if found.schema != wanted.schema:
+        return max(found.height, wanted.height)
+    if found.height != wanted.height:
+        return abs(found.height - wanted.height)
+    differ = [found[name].ne_missing(wanted[name]) for name in wanted.columns]
+    return int(pl.select(pl.any_horizontal(differ).sum()).item())
 
 
 class _Doubles:

@@ -17,7 +17,6 @@ from pipeline.store import (
     Manifest,
     Version,
     build_shard,
-    building_folder,
     commit,
     current_version,
     file_faults,
@@ -31,25 +30,9 @@ from pipeline.store import (
     write_text,
     write_whole,
 )
+from tests.small_versions import SHARD_ROWS, built, copied, seeds_file, stored
 
-ROWS, SHARD_ROWS = 140_000, 131_072
-
-
-def stored(
-    out: Path, plan: Plan, rows: int, shard_rows: int, order: Callable[[list[int]], list[int]] = lambda numbers: numbers
-) -> Version:
-    """Build and commit a version as a flow would, shards in any order."""
-    building = building_folder(out, plan, rows, shard_rows)
-    ranges, expansion = shard_ranges(rows, shard_rows), Expansion(plan, rows)
-    for number in order(list(range(len(ranges)))):
-        build_shard(expansion, building, number, *ranges[number])
-    return commit(out, building, plan, seeds_file(out), rows, shard_rows)
-
-
-def seeds_file(out: Path) -> Path:
-    path = out / "seeds.jsonl"
-    write_text(path, '{"id": "mei"}\n')
-    return path
+ROWS = 140_000  # two shards
 
 
 def names(folder: Path) -> set[str]:
@@ -58,24 +41,23 @@ def names(folder: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def version(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Version:
-    return stored(tmp_path_factory.mktemp("store"), plan, ROWS, SHARD_ROWS)
+    return stored(tmp_path_factory.mktemp("store"), plan, ROWS)
 
 
 @pytest.fixture
 def copy(version: Version, tmp_path: Path) -> Version:
-    folder = tmp_path / "matrix" / version.folder.name
-    shutil.copytree(version.folder, folder)
-    return open_version(folder)
+    return copied(version, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("finished"), plan, ROWS, SHARD_ROWS)
 
 
 @pytest.fixture
-def building(plan: Plan, tmp_path: Path) -> Path:
-    """The first two shards of a build that was then interrupted."""
-    folder = building_folder(tmp_path, plan, ROWS, SHARD_ROWS)
-    expansion = Expansion(plan, ROWS)
-    for number, ends in enumerate(shard_ranges(ROWS, SHARD_ROWS)):
-        build_shard(expansion, folder, number, *ends)
-    return folder
+def building(finished: Path, tmp_path: Path) -> Path:
+    """A build that was interrupted after its last shard."""
+    return shutil.copytree(finished, tmp_path / "matrix" / finished.name)
 
 
 def half_written(path: Path) -> None:
@@ -162,7 +144,7 @@ def test_shard_size_and_order_of_building_change_no_row(plan: Plan, tmp_path: Pa
 
 
 def test_another_number_of_rows_is_another_content(version: Version, plan: Plan, tmp_path: Path) -> None:
-    fewer = stored(tmp_path, plan, ROWS - 1, SHARD_ROWS)
+    fewer = stored(tmp_path, plan, ROWS - 1)
     assert fewer.manifest.content != version.manifest.content
 
 
@@ -188,13 +170,18 @@ def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
-@pytest.mark.parametrize("harm", [flip_a_byte, cut_off, Path.unlink])
-@pytest.mark.parametrize("part", ["shards/00001.parquet", "notes/00001.json"])
+@pytest.mark.parametrize(
+    ("part", "harm"),
+    [
+        ("shards/00001.parquet", flip_a_byte),
+        ("shards/00001.parquet", cut_off),
+        ("shards/00001.parquet", Path.unlink),
+        ("notes/00001.json", Path.unlink),
+    ],
+)
 def test_a_finished_shard_that_was_harmed_is_built_again(
-    plan: Plan, building: Path, harm: Callable[[Path], None], part: str
+    plan: Plan, building: Path, part: str, harm: Callable[[Path], None]
 ) -> None:
-    if part.startswith("notes") and harm is not Path.unlink:
-        pytest.skip("a note is written whole or not at all; only its absence can be met")
     was = file_sha256(building / "shards" / "00001.parquet")
     harm(building / part)
     assert finished_shard(building, 1) is None
@@ -289,10 +276,22 @@ def test_a_manifest_that_cannot_be_read_is_said_to_be_none(copy: Version, text: 
 
 
 @pytest.mark.parametrize("rows", [ROWS - 1, ROWS, ROWS + 1])
-def test_a_version_is_found_by_plan_and_rows(copy: Version, tmp_path: Path, rows: int) -> None:
+def test_a_version_is_found_by_its_plan_and_rows(copy: Version, tmp_path: Path, rows: int) -> None:
     found = find_version(tmp_path, copy.manifest.plan, rows, SHARD_ROWS)
     assert (found == copy) == (rows == ROWS)
     assert find_version(tmp_path, "0" * 12, ROWS, SHARD_ROWS) is None
+
+
+@pytest.mark.xfail(
+    strict=True, reason="find_version wants the shard size that the name does not tell: built every time"
+)
+def test_a_version_of_another_shard_size_is_found_since_it_is_what_would_be_committed(
+    copy: Version, plan: Plan, tmp_path: Path
+) -> None:
+    building = built(tmp_path, plan, ROWS, 3 * SHARD_ROWS)
+    committed = commit(tmp_path, building, plan, seeds_file(tmp_path), ROWS, 3 * SHARD_ROWS)
+    assert committed == copy
+    assert find_version(tmp_path, plan.id, ROWS, 3 * SHARD_ROWS) == copy
 
 
 def test_a_reader_of_current_sees_the_old_name_or_the_new_one(tmp_path: Path) -> None:
@@ -305,9 +304,9 @@ def test_a_reader_of_current_sees_the_old_name_or_the_new_one(tmp_path: Path) ->
 
 
 def test_current_is_the_version_that_was_committed_last(version: Version, plan: Plan, tmp_path: Path) -> None:
-    first = stored(tmp_path, plan, 2_000, SHARD_ROWS)
+    first = stored(tmp_path, plan, 2_000)
     assert current_version(tmp_path) == first
-    second = stored(tmp_path, plan, 1_000, SHARD_ROWS)
+    second = stored(tmp_path, plan, 1_000)
     assert current_version(tmp_path) == second
     assert scan_matrix(tmp_path).select(pl.len()).collect().item() == 1_000
     assert scan_matrix(first.folder).select(pl.len()).collect().item() == 2_000
@@ -325,54 +324,19 @@ def test_where_nothing_was_built_the_message_says_what_to_run(tmp_path: Path) ->
         scan_matrix(tmp_path)
 
 
-def remove(version: Version) -> None:
-    (version.folder / "shards" / "00001.parquet").unlink()
-
-
-def add(version: Version) -> None:
-    shutil.copy(version.folder / "shards" / "00001.parquet", version.folder / "shards" / "00002.parquet")
-
-
-def change_plan(version: Version) -> None:
-    path = version.folder / "plan.json"
-    path.write_text(path.read_text("utf-8").replace('"base_rows": 20000', '"base_rows": 20001'), "utf-8")
-
-
-@pytest.mark.parametrize(
-    ("harm", "faults"),
-    [
-        (lambda version: None, []),
-        (
-            lambda version: flip_a_byte(version.folder / "shards" / "00000.parquet"),
-            ["shards/00000.parquet: its bytes have changed (SHA-256 differs)"],
-        ),
-        (remove, ["shards/00001.parquet: missing"]),
-        (add, ["shards/00002.parquet: not in the manifest"]),
-        (change_plan, ["plan.json: its bytes have changed (SHA-256 differs)"]),
-        (lambda version: (version.folder / "seeds.jsonl").write_text('{"id": "may"}\n'),
-         ["seeds.jsonl: its bytes have changed (SHA-256 differs)"]),
-    ],
-    ids=["whole", "a flipped byte", "a missing file", "an added file", "a changed plan", "a changed seed"],
-)  # fmt: skip
-def test_every_file_is_held_against_the_manifest(
-    copy: Version, harm: Callable[[Version], object], faults: list[str]
-) -> None:
-    harm(copy)
-    assert file_faults(copy) == faults
-
-
-def test_a_file_that_was_cut_off_is_told_by_its_length(copy: Version) -> None:
-    cut_off(copy.folder / "shards" / "00000.parquet")
-    size = copy.manifest.files[2].bytes
-    assert file_faults(copy) == [f"shards/00000.parquet: {size - 1:,} bytes, not {size:,}"]
-
-
 def test_all_faults_of_a_version_are_listed(copy: Version) -> None:
-    for harm in (remove, add, change_plan):
-        harm(copy)
-    assert [fault.split(":")[0] for fault in file_faults(copy)] == [
-        "plan.json", "shards/00001.parquet", "shards/00002.parquet"
-    ]  # fmt: skip
+    cut_off(copy.folder / "shards" / "00000.parquet")
+    (copy.folder / "shards" / "00001.parquet").rename(copy.folder / "shards" / "00002.parquet")
+    (copy.folder / "plan.json").unlink()
+    flip_a_byte(copy.folder / "seeds.jsonl")
+    size = copy.manifest.files[2].bytes
+    assert file_faults(copy) == [
+        "plan.json: missing",
+        "seeds.jsonl: its bytes have changed (SHA-256 differs)",
+        f"shards/00000.parquet: {size - 1:,} bytes, not {size:,}",
+        "shards/00001.parquet: missing",
+        "shards/00002.parquet: not in the manifest",
+    ]
 
 
 def test_a_version_brings_its_own_plan(version: Version, plan: Plan) -> None:
