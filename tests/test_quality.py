@@ -1,0 +1,341 @@
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline.axes import AXIS_NAMES, TREE
+from pipeline.errors import UsageError
+from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
+from pipeline.plan import Plan, pairs_covered
+from pipeline.quality import Quality, distances, measure, verify
+from pipeline.store import Version
+from tests.small_versions import SHARD_ROWS, altered, copied, resealed, stored
+
+ROWS = 140_000  # two shards
+SCENARIO, USER_STATE, TONE = 0, 1, 2
+STEPS = ("pace", "energy")
+
+
+@pytest.fixture(scope="module")
+def version(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Version:
+    return stored(tmp_path_factory.mktemp("quality"), plan, ROWS)
+
+
+@pytest.fixture(scope="module")
+def rows(plan: Plan, version: Version) -> Rows:
+    return codes_of(plan, version.scan().collect())
+
+
+@pytest.fixture
+def copy(version: Version, tmp_path: Path) -> Version:
+    return copied(version, tmp_path)
+
+
+def level_name(plan: Plan, axis: str, code: int) -> str | int:
+    return getattr(plan.axes.speech, axis).levels[code].step if axis in STEPS else plan.axes.levels[axis][code].id
+
+
+def replaced(frame: pl.DataFrame, row: int, column: str, value: object) -> pl.DataFrame:
+    here = pl.int_range(pl.len()) == row
+    literal = pl.lit(value, dtype=frame.schema[column])
+    return frame.with_columns(pl.when(here).then(literal).otherwise(pl.col(column)).alias(column))
+
+
+def zeros(plan: Plan, codes: tuple[int, ...]) -> set[str]:
+    """The rules that ``codes`` break, looked up one by one."""
+    tables = plan.tables
+    s, u, t = codes[SCENARIO], codes[USER_STATE], codes[TONE]
+    found = {
+        "scenario and state": tables.scenario_state[s, u],
+        "scenario and tone": tables.scenario_tone[s, t],
+        "state and tone": tables.state_tone[u, t],
+        "domain, state and tone family": tables.domain_state_family[tables.domain_of[s], u, tables.family_of[t]],
+    }
+    for number, axis in enumerate(TREE):
+        if axis.parent >= 0:
+            found[f"{TREE[axis.parent].name} and {axis.name}"] = tables.edges[number, codes[axis.parent], codes[number]]
+    return {rule for rule, affinity in found.items() if affinity == 0}
+
+
+class Change(NamedTuple):
+    row: int
+    axis: str
+    code: int
+
+
+def changes(plan: Plan, rows: Rows, axis: str) -> Iterator[tuple[Change, set[str], bool]]:
+    """Changes of one level in the first shard, each with the rules it breaks and whether it breaks a lock."""
+    number = AXIS_NAMES.index(axis)
+    for row, code in product(range(0, SHARD_ROWS, 499), range(int(plan.tables.cards[number]))):
+        codes = rows.codes[row].tolist()
+        if codes[number] != code:
+            codes[number] = code
+            locked = not plan.masks[rows.seeds[row], number, code]
+            yield Change(row, axis, code), zeros(plan, tuple(codes)), locked
+
+
+def figures(quality: Quality) -> dict[str, int]:
+    return {
+        "rules": quality.broken_rules,
+        "locks": quality.broken_locks,
+        "twice": quality.duplicates,
+        "not of plan": quality.not_of_plan,
+    }
+
+
+def test_a_good_matrix_has_no_fault_and_every_feasible_pair(version: Version, plan: Plan) -> None:
+    faults, quality = verify(version)
+    assert faults == []
+    assert quality is not None
+    assert quality.rows == ROWS
+    assert set(figures(quality).values()) == {0}
+    covered, feasible = pairs_covered(plan)
+    assert quality.pairs_covered == quality.pairs_certified == quality.pairs_feasible == covered == feasible
+    assert json.loads(json.dumps(quality.as_dict()))["distance"] == quality.distance
+
+
+def test_no_row_of_a_good_matrix_breaks_a_rule_looked_up_one_by_one(plan: Plan, rows: Rows) -> None:
+    assert all(not zeros(plan, tuple(codes)) for codes in rows.codes[::97].tolist())
+
+
+def test_pairs_are_those_that_the_columns_hold(version: Version) -> None:
+    _, quality = verify(version)
+    matrix = version.scan().collect()
+    pairs = [(one, other) for i, one in enumerate(AXIS_NAMES) for other in AXIS_NAMES[i + 1 :]]
+    assert quality is not None
+    assert quality.pairs_covered == sum(matrix.select(pair).n_unique() for pair in pairs)
+
+
+def test_distances_are_half_the_differences_of_shares(version: Version, plan: Plan) -> None:
+    _, quality = verify(version)
+    matrix = version.scan().collect()
+    by_hand = {}
+    for axis in AXIS_NAMES:
+        counts = dict(matrix.group_by(axis).len().iter_rows())
+        attainable = plan.report["axes"][axis]["levels"].values()
+        by_hand[axis] = 0.5 * sum(
+            abs(counts.get(level_name(plan, axis, code), 0) / ROWS - share)
+            for code, (_, share, _) in enumerate(attainable)
+        )
+    assert quality is not None
+    assert quality.distance == pytest.approx(by_hand, abs=1e-6)
+    assert quality.worst_distance == pytest.approx(max(by_hand.values()), abs=1e-6)
+    assert quality.worst_distance < 0.05
+
+
+def test_rows_that_all_have_one_level_are_as_far_off_as_its_share_is_below_one(plan: Plan) -> None:
+    levels = np.zeros(plan.weights.shape, np.int64)
+    levels[:, 1] = 7
+    by_hand = {}
+    for axis in AXIS_NAMES:
+        share = list(plan.report["axes"][axis]["levels"].values())[1][1]
+        by_hand[axis] = 1 - share
+    assert distances(plan, levels) == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_below_its_base_rows_a_plan_certifies_no_pair(plan: Plan, tmp_path: Path) -> None:
+    faults, quality = verify(stored(tmp_path, plan, 2_000))
+    assert faults == []
+    assert quality is not None
+    assert quality.pairs_certified == 0
+    assert quality.pairs_covered < quality.pairs_feasible
+
+
+def test_a_matrix_of_base_rows_that_lacks_certified_pairs_is_faulty(plan: Plan) -> None:
+    frame = Expansion(plan, 20_000).frame(0, 20_000)
+    covered, _ = pairs_covered(plan)
+    assert measure(plan, 20_000, [frame]).faults() == []
+    quality = measure(plan, 20_000, [frame.head(10_000)])
+    assert quality.pairs_covered < covered
+    assert f"{covered - quality.pairs_covered:,} certified pairs that no row has" in quality.faults()
+
+
+def flip_a_byte(version: Version) -> None:
+    path = version.folder / "shards" / "00000.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut_off(version: Version) -> None:
+    path = version.folder / "shards" / "00000.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def remove(version: Version) -> None:
+    (version.folder / "shards" / "00001.parquet").unlink()
+
+
+def add(version: Version) -> None:
+    shutil.copy(version.folder / "shards" / "00001.parquet", version.folder / "shards" / "00002.parquet")
+
+
+def change_plan(version: Version) -> None:
+    path = version.folder / "plan.json"
+    path.write_text(path.read_text("utf-8").replace('"base_rows": 20000', '"base_rows": 20001'), "utf-8")
+
+
+def change_seeds(version: Version) -> None:
+    path = version.folder / "seeds.jsonl"
+    path.write_text(path.read_text("utf-8").replace("mei", "may"), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("harm", "fault"),
+    [
+        (flip_a_byte, "shards/00000.parquet: its bytes have changed"),
+        (cut_off, "shards/00000.parquet: {:,} bytes, not {:,}"),
+        (remove, "shards/00001.parquet: missing"),
+        (add, "shards/00002.parquet: not in the manifest"),
+        (change_plan, "plan.json: its bytes have changed"),
+        (change_seeds, "seeds.jsonl: its bytes have changed"),
+    ],
+)
+def test_verify_finds_a_file_that_is_not_what_it_was(
+    copy: Version, harm: Callable[[Version], None], fault: str
+) -> None:
+    size = copy.manifest.files[2].bytes
+    harm(copy)
+    faults, quality = verify(copy)
+    assert len(faults) == 1
+    assert faults[0].startswith(fault.format(size - 9, size))
+    assert quality is None
+
+
+def test_a_plan_that_was_changed_with_its_checksum_is_refused(copy: Version) -> None:
+    change_plan(copy)
+    with pytest.raises(UsageError, match="the plan was changed after it was frozen"):
+        verify(resealed(copy, copy.folder / "plan.json"))
+
+
+@pytest.mark.parametrize(
+    ("axis", "rule"),
+    [
+        ("user_state", "scenario and state"),
+        ("tone", "scenario and tone"),
+        ("tone", "state and tone"),
+        ("user_state", "domain, state and tone family"),
+        ("relationship", "scenario and relationship"),
+        ("environment", "scenario and environment"),
+        ("verbosity", "scenario and verbosity"),
+        ("turn_taking", "user_state and turn_taking"),
+        ("register", "relationship and register"),
+        ("pace", "tone and pace"),
+        ("energy", "tone and energy"),
+        ("cue", "tone and cue"),
+        ("temperament", "tone and temperament"),
+    ],
+)
+def test_verify_finds_a_broken_rule_of_every_kind(copy: Version, plan: Plan, rows: Rows, axis: str, rule: str) -> None:
+    change = next((c for c, broken, locked in changes(plan, rows, axis) if broken == {rule} and not locked), None)
+    assert change is not None, f"no level of {axis} in these rows breaks just that rule"
+    value = level_name(plan, axis, change.code)
+    faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, axis, value)))
+    assert faults == ["1 rows that break a rule", "1 rows that are not their plan's"]
+    assert quality is not None
+    assert figures(quality) == {"rules": 1, "locks": 0, "twice": 0, "not of plan": 1}
+
+
+@pytest.mark.parametrize("axis", ["scenario", "tone", "register", "temperament"])
+def test_verify_finds_a_broken_lock(copy: Version, plan: Plan, rows: Rows, axis: str) -> None:
+    change = next(c for c, broken, locked in changes(plan, rows, axis) if not broken and locked)
+    value = level_name(plan, axis, change.code)
+    faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, axis, value)))
+    assert faults == ["1 rows that break a lock", "1 rows that are not their plan's"]
+    assert quality is not None
+    assert figures(quality) == {"rules": 0, "locks": 1, "twice": 0, "not of plan": 1}
+
+
+def test_verify_finds_a_row_that_its_id_does_not_give_though_no_rule_forbids_it(
+    copy: Version, plan: Plan, rows: Rows
+) -> None:
+    change = next(c for c, broken, locked in changes(plan, rows, "pace") if not broken and not locked)
+    value = level_name(plan, "pace", change.code)
+    faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, "pace", value)))
+    assert faults == ["1 rows that are not their plan's"]
+    assert quality is not None
+    assert figures(quality) == {"rules": 0, "locks": 0, "twice": 0, "not of plan": 1}
+
+
+@pytest.mark.parametrize("column", [name for name in PersonaMatrix.column_names() if name not in AXIS_NAMES])
+def test_no_column_can_be_altered_unseen(version: Version, copy: Version, column: str) -> None:
+    was = pl.read_parquet(version.folder / "shards" / "00001.parquet")[column]
+    others = was.dtype.categories.to_list() if isinstance(was.dtype, pl.Enum) else was.unique().to_list()
+    value = next(
+        (other for other in [*others, was[5] + 1 if was.dtype.is_integer() else "nobody"] if other != was[5]), None
+    )
+    if value is None:
+        value = "another"
+    faults, _ = verify(altered(copy, 1, lambda frame: replaced(frame, 5, column, value)))
+    assert len(faults) == 1
+
+
+def levels_of_row_before(frame: pl.DataFrame, row: int) -> pl.DataFrame:
+    """Row ``row`` with all that the row before it is, but its own id."""
+    before = frame[row - 1].with_columns(frame["persona_id"][row : row + 1], frame["variant"][row : row + 1])
+    return pl.concat([frame[:row], before, frame[row + 1 :]])
+
+
+def test_verify_finds_a_persona_that_occurs_twice(copy: Version) -> None:
+    faults, quality = verify(altered(copy, 0, lambda frame: levels_of_row_before(frame, 77)))
+    assert faults == ["1 rows that occur twice", "1 rows that are not their plan's"]
+    assert quality is not None
+    assert figures(quality) == {"rules": 0, "locks": 0, "twice": 1, "not of plan": 1}
+
+
+def test_verify_finds_a_persona_that_occurs_again_in_the_next_shard(copy: Version, rows: Rows) -> None:
+    assert rows.seeds[SHARD_ROWS - 1] == rows.seeds[SHARD_ROWS]
+    last = pl.read_parquet(copy.folder / "shards" / "00000.parquet")[-1]
+    faults, _ = verify(altered(copy, 1, lambda frame: pl.concat([last, frame[1:]])))
+    assert faults == ["1 rows that occur twice", "1 rows that are not their plan's"]
+
+
+def test_verify_finds_rows_out_of_order(copy: Version) -> None:
+    faults, _ = verify(altered(copy, 0, lambda frame: pl.concat([frame[1], frame[0], frame[2:]])))
+    assert faults == ["2 rows that are not their plan's"]
+
+
+def test_verify_finds_rows_that_were_cut_off_with_their_checksum(copy: Version) -> None:
+    faults, _ = verify(altered(copy, 1, lambda frame: frame.head(-10)))
+    assert faults == ["139,990 rows, not 140,000"]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda frame: replaced(frame, 3, "valence", 101), "Column 'valence' failed validation for 1 rules"),
+        (lambda frame: replaced(frame, 3, "seed_id", None), "Column 'seed_id' failed validation for 1 rules"),
+        (lambda frame: replaced(frame, 3, "variant", 77_777), "'id_holds_variant' failed for 1 rows"),
+        (lambda frame: frame.drop("pitch"), "missing columns"),
+        (lambda frame: frame.cast({"tone": pl.String}), "invalid dtype"),
+    ],
+)
+def test_verify_tells_what_no_matrix_may_hold(
+    copy: Version, change: Callable[[pl.DataFrame], pl.DataFrame], fault: str
+) -> None:
+    faults, _ = verify(altered(copy, 1, change))
+    assert len(faults) == 1
+    assert faults[0].startswith("rows that no persona matrix may have: ")
+    assert fault in faults[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.with_columns(note=pl.lit("x")),
+        lambda frame: frame.select(reversed(frame.columns)),
+        lambda frame: frame.cast({"tone": pl.Enum(sorted(frame.schema["tone"].categories))}),
+    ],
+    ids=["a column too many", "columns in another order", "an Enum in another order"],
+)
+def test_columns_that_are_not_the_plan_s_make_all_their_rows_wrong(
+    copy: Version, change: Callable[[pl.DataFrame], pl.DataFrame]
+) -> None:
+    faults, _ = verify(altered(copy, 1, change))
+    assert f"{ROWS - SHARD_ROWS:,} rows that are not their plan's" in faults
