@@ -207,6 +207,12 @@ class StepAxis(_Part):
     levels: tuple[Step, Step, Step]
     wordings: tuple[StepWording, StepWording, StepWording, StepWording, StepWording]
 
+    @model_validator(mode="after")
+    def _steps_upward(self) -> "StepAxis":
+        if [level.step for level in self.levels] != [-1, 0, 1]:
+            raise ValueError("the levels are the steps -1, 0 and 1, in this order")
+        return self
+
 
 class WordedAxis(_Part):
     levels: tuple[WordedLevel, ...] = Field(min_length=1)

@@ -1,7 +1,6 @@
 """Read the YAML files of axes, merge them, and find every fault in them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from pipeline.axes import (
     TemperamentFile,
     ToneFile,
 )
-from pipeline.documents import YamlFile, field_name, find_files, yaml_faults
+from pipeline.documents import YamlFile, field_name, find_files, nearest, yaml_faults
 from pipeline.errors import Fault, InvalidRecords, UsageError
 
 FILE_KINDS: dict[str, type[BaseModel]] = {
@@ -210,12 +209,7 @@ def _unknown(
     for level in ids:
         if level not in known:
             problem = f"there is no {group} {level!r}"
-            yield Fault(yaml_file.file, yaml_file.line(path), field_name(path), problem, _nearest(level, known))
-
-
-def _nearest(wanted: str, known: Iterable[str]) -> str:
-    close = get_close_matches(wanted, list(known), n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known)[:12])}."
+            yield Fault(yaml_file.file, yaml_file.line(path), field_name(path), problem, nearest(level, known))
 
 
 def _doubled(axes: Axes, file: str) -> Iterable[Fault]:

@@ -82,11 +82,13 @@ def _possible(tables, weights, mask, one, level, other, level_other, clamped, wo
     """Whether the seed has a persona with both levels: clamp them and pass messages; they are zero only if not."""
     if not (mask[one, level] and mask[other, level_other]):
         return False
-    clamped[:] = mask
-    clamped[one] = False
-    clamped[other] = False
-    clamped[one, level] = True
-    clamped[other, level_other] = True
+    for axis in range(mask.shape[0]):
+        for code in range(mask.shape[1]):
+            clamped[axis, code] = mask[axis, code]
+            if axis == one:
+                clamped[axis, code] = code == level
+            elif axis == other:
+                clamped[axis, code] = code == level_other
     return weigh(tables, weights, clamped, work)
 
 

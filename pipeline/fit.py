@@ -32,18 +32,11 @@ class Fit(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def _seed_marginals(tables, weights, masks, shares, work, each):  # type: ignore[no-untyped-def]
-    """Marginals of each seed, times its share: ``each`` is (seeds, axes, levels)."""
+def _add_all_marginals(tables, weights, masks, shares, into, sums, work):  # type: ignore[no-untyped-def]
+    """Add each seed's marginals, times its share, to ``sums[into[seed]]``, (…, axes, levels)."""
     for seed in range(len(masks)):
         if weigh(tables, weights, masks[seed], work):
-            add_marginals(tables, shares[seed], each[seed], work)
-
-
-@nb.njit(cache=True, nogil=True)
-def _summed_marginals(tables, weights, masks, shares, work, sums):  # type: ignore[no-untyped-def]
-    for seed in range(len(masks)):
-        if weigh(tables, weights, masks[seed], work):
-            add_marginals(tables, shares[seed], sums, work)
+            add_marginals(tables, shares[seed], sums[into[seed]], work)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -60,7 +53,8 @@ def neutral_weights(tables: Tables) -> Weights:
 def reachable(tables: Tables, masks: Masks) -> Masks:
     """Levels that at least one persona of each seed takes: bool, (seeds, axes, levels)."""
     each = np.zeros(masks.shape)
-    _seed_marginals(tables, neutral_weights(tables), masks, np.ones(len(masks)), new_scratch(tables), each)
+    seeds, shares = np.arange(len(masks)), np.ones(len(masks))
+    _add_all_marginals(tables, neutral_weights(tables), masks, shares, seeds, each, new_scratch(tables))
     return each > 0
 
 
@@ -77,10 +71,10 @@ def marginals(tables: Tables, weights: Weights, masks: Masks, shares: Floats) ->
     parts = np.array_split(np.arange(len(masks)), threads)
 
     def summed(part: npt.NDArray[np.int64]) -> Floats:
-        sums = np.zeros(weights.shape)
-        if len(part):
-            _summed_marginals(tables, weights, masks[part], shares[part], new_scratch(tables), sums)
-        return sums
+        sums = np.zeros((1, *weights.shape))
+        one = np.zeros(len(part), np.int64)
+        _add_all_marginals(tables, weights, masks[part], shares[part], one, sums, new_scratch(tables))
+        return np.asarray(sums[0])
 
     with ThreadPoolExecutor(threads) as pool:
         sums = sum(pool.map(summed, parts), np.zeros(weights.shape))

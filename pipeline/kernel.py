@@ -36,6 +36,8 @@ WEIGHT_ONE = 1 << 12
 WEIGHT_MAX = WEIGHT_ONE * 64
 WEIGHT_MIN = WEIGHT_ONE // 64
 SEQUENCE_END = 1 << 31
+# Typed, so that numba compiles one `conditional` and not another for each literal.
+SCENARIO, USER_STATE, TONE = np.int64(0), np.int64(1), np.int64(2)
 
 _jit = nb.njit(cache=True, nogil=True, boundscheck=False)
 
@@ -307,50 +309,45 @@ def _lowest_point(tables: Tables, codes: U8Codes, beyond: bool, found: U8Codes, 
     return t
 
 
+# Loops, not array expressions, below: numba compiles the messages of their broadcasting errors for three seconds each.
+
+
 @_jit
 def add_marginals(tables: Tables, share: float, sums: npt.NDArray[np.float64], work: Scratch) -> None:
     """Add ``share`` times the seed's exact probabilities of every level to ``sums`` (axes, levels)."""
-    codes = np.zeros(len(tables.cards), np.uint8)
-    total = np.float64(conditional(tables, 0, codes, work))
-    of_tone = np.zeros(tables.cards[2])
-    of_state = np.zeros(tables.cards[1])
+    axes = len(tables.cards)
+    codes = np.zeros(axes, np.uint8)
+    own = np.zeros(sums.shape)
+    states = np.zeros(tables.cards[1])
+    total = np.float64(conditional(tables, SCENARIO, codes, work))
     for s in range(tables.cards[0]):
         if work.scenario[s] == U64(0):
             continue
-        p_scenario = share * np.float64(work.scenario[s]) / total
-        sums[0, s] += p_scenario
+        own[0, s] = share * np.float64(work.scenario[s]) / total
         codes[0] = s
-        total_states = np.float64(conditional(tables, 1, codes, work))
-        p_states = work.row[: tables.cards[1]] / total_states
+        total_states = np.float64(conditional(tables, USER_STATE, codes, work))
         for u in range(tables.cards[1]):
-            if p_states[u] == 0.0:
+            states[u] = own[0, s] * np.float64(work.row[u]) / total_states
+        for u in range(tables.cards[1]):
+            if states[u] == 0.0:
                 continue
-            p_state = p_scenario * p_states[u]
-            of_state[u] += p_state
+            own[1, u] += states[u]
             codes[1] = u
-            total_tones = np.float64(conditional(tables, 2, codes, work))
+            total_tones = np.float64(conditional(tables, TONE, codes, work))
             for t in range(tables.cards[2]):
-                if work.row[t] > U64(0):
-                    of_tone[t] += p_state * np.float64(work.row[t]) / total_tones
-    sums[1, : len(of_state)] += of_state
-    sums[2, : len(of_tone)] += of_tone
-    marginals = np.zeros((len(tables.cards), sums.shape[1]))
-    for s in range(tables.cards[0]):
-        marginals[0, s] = share * np.float64(work.scenario[s]) / total
-    marginals[1, : len(of_state)] = of_state
-    marginals[2, : len(of_tone)] = of_tone
-    for axis in range(3, len(tables.cards)):
+                own[2, t] += states[u] * np.float64(work.row[t]) / total_tones
+    for axis in range(3, axes):
         parent = tables.parents[axis]
         for above in range(tables.cards[parent]):
-            p_above = marginals[parent, above]
-            if p_above == 0.0:
+            if own[parent, above] == 0.0:
                 continue
             codes[parent] = above
             total_leaf = np.float64(conditional(tables, axis, codes, work))
             for level in range(tables.cards[axis]):
-                if work.row[level] > U64(0):
-                    marginals[axis, level] += p_above * np.float64(work.row[level]) / total_leaf
-        sums[axis] += marginals[axis]
+                own[axis, level] += own[parent, above] * np.float64(work.row[level]) / total_leaf
+    for axis in range(axes):
+        for level in range(tables.cards[axis]):
+            sums[axis, level] += own[axis, level]
 
 
 @_jit
@@ -370,20 +367,21 @@ def likeliest(tables: Tables, work: Scratch) -> float:
                     top = max(top, np.float64(work.row[level]) / total * best[axis, level])
             best[parent, above] *= top
     top = 0.0
-    total = np.float64(conditional(tables, 0, codes, work))
+    states = np.zeros(tables.cards[1])
+    total = np.float64(conditional(tables, SCENARIO, codes, work))
     for s in range(tables.cards[0]):
         if work.scenario[s] == U64(0):
             continue
         codes[0] = s
         p_scenario = np.float64(work.scenario[s]) / total * best[0, s]
-        states = np.float64(conditional(tables, 1, codes, work))
-        p_states = work.row[: tables.cards[1]] / states
+        total_states = np.float64(conditional(tables, USER_STATE, codes, work))
         for u in range(tables.cards[1]):
-            if p_states[u] == 0.0 or p_scenario * p_states[u] <= top:
+            states[u] = p_scenario * np.float64(work.row[u]) / total_states * best[1, u]
+        for u in range(tables.cards[1]):
+            if states[u] <= top:
                 continue
             codes[1] = u
-            tones = np.float64(conditional(tables, 2, codes, work))
+            total_tones = np.float64(conditional(tables, TONE, codes, work))
             for t in range(tables.cards[2]):
-                p = p_scenario * p_states[u] * best[1, u] * np.float64(work.row[t]) / tones * best[2, t]
-                top = max(top, p)
+                top = max(top, states[u] * np.float64(work.row[t]) / total_tones * best[2, t])
     return top

@@ -289,21 +289,16 @@ def virtual_matrix(plan: Plan, rows: int) -> pl.LazyFrame:
     def batches(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        left = rows if n_rows is None else n_rows
+        # polars hands down a slice only where it comes before the predicate; `filter` then `head` it cuts itself.
+        end = rows if n_rows is None else min(rows, n_rows)
         needed = None
         if with_columns is not None:
             roots = predicate.meta.root_names() if predicate is not None else []
             needed = [name for name in PersonaMatrix.column_names() if name in {*with_columns, *roots}]
-        for start in range(0, rows, ROW_GROUP):
-            if left <= 0:
-                return
-            frame = columns.frame(expansion.codes(start, min(start + ROW_GROUP, rows)), needed)
+        for start in range(0, end, ROW_GROUP):
+            frame = columns.frame(expansion.codes(start, min(start + ROW_GROUP, end)), needed)
             if predicate is not None:
                 frame = frame.filter(predicate)
-            if with_columns is not None:
-                frame = frame.select(with_columns)
-            frame = frame.head(left)
-            left -= frame.height
-            yield frame
+            yield frame if with_columns is None else frame.select(with_columns)
 
     return register_io_source(batches, schema=matrix_schema(plan))

@@ -6,7 +6,7 @@ rows.  `decode(plan, seed, k)` needs nothing else, and no float lies between a p
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heapreplace
@@ -30,6 +30,8 @@ PLAN_VERSION = 1
 ID_BITS = 32  # persona_id = seed ordinal · 2^32 + variant
 MAX_SEEDS = 1 << 21  # so that ids stay below 2^53, which JSON readers keep exact
 SPLITS = ("train", "validation", "test")
+# Caps follow from the fit, the fit from the rows that caps allow.  Where they chase each other, the last fit stands.
+MAX_REFITS = 10
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Plan:
     @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the recipe."""
-        return hashlib.sha256(canonical_json(_recipe(self)).encode()).hexdigest()[:12]
+        return _recipe_id(_recipe(self))
 
     @cached_property
     def masks(self) -> Masks:
@@ -123,7 +125,7 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:
     targets = [axes.targets(name) for name in AXIS_NAMES]
     thousandths = [max(1, round(seed.weight * 1000)) for seed in seeds]
     shares: Floats = np.array(thousandths, np.float64)
-    while True:
+    for _ in range(MAX_REFITS):
         fitted = fit(tables, masks, reach, shares, targets)
         bits = [_cap_bits(p) for p in likeliest_personas(tables, fitted.weights, masks)]
         caps = [min(1 << b, SEQUENCE_END) for b in bits]
@@ -206,26 +208,27 @@ def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Se
         low, high = (middle, high) if sum(at(middle)) <= total else (low, middle)
     rows = at(low)
     left = total - sum(rows)
-    queue = [(_Priority(2 * n + 1, w), i) for i, (n, w) in enumerate(zip(rows, weights, strict=True)) if n < caps[i]]
+    queue = [_Priority(2 * n + 1, w, i) for i, (n, w) in enumerate(zip(rows, weights, strict=True)) if n < caps[i]]
     heapify(queue)
     while left:
-        _, i = queue[0]
+        i = queue[0].seed
         rows[i] += 1
         left -= 1
         done = rows[i] >= caps[i]
-        heapreplace(queue, (_Priority(1, 0) if done else _Priority(2 * rows[i] + 1, weights[i]), i))
+        heapreplace(queue, _Priority(1, 0, i) if done else _Priority(2 * rows[i] + 1, weights[i], i))
     return rows
 
 
 @dataclass(frozen=True)
 class _Priority:
-    """divisor / weight, compared without rounding; smaller goes first, weight 0 last."""
+    """divisor / weight, compared without rounding; smaller goes first, then the lower ordinal, weight 0 last."""
 
     divisor: int
     weight: int
+    seed: int
 
     def __lt__(self, other: "_Priority") -> bool:
-        return self.divisor * other.weight < other.divisor * self.weight
+        return (self.divisor * other.weight, self.seed) < (other.divisor * self.weight, other.seed)
 
 
 def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> tuple[int, ...]:
@@ -336,6 +339,10 @@ def _recipe(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _recipe_id(recipe: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:12]
+
+
 def _edge_lists(tables: Tables) -> list[list[list[int]]]:
     cards = tables.cards
     return [
@@ -362,9 +369,14 @@ def read_plan(path: Path) -> Plan:
             f"{path}: a plan of version {version}; this program reads version {PLAN_VERSION}. Use the program that "
             "made it, or fit a new plan with `personas plan --out` (its rows will differ)."
         )
+    frozen, found = document.get("id"), _recipe_id({k: v for k, v in document.items() if k not in {"id", "report"}})
+    if frozen != found or "report" not in document:
+        raise UsageError(
+            f"{path}: the plan was changed after it was frozen: it says {frozen}, it is {found}. Restore the file, or "
+            "fit a new plan with `personas plan --out` (its rows will differ)."
+        )
     plan = _plan(document)
-    if plan.id != document["id"]:
-        raise UsageError(f"{path}: the plan was changed after it was frozen: it says {document['id']}, it is {plan.id}")
+    assert plan.id == frozen, "the recipe has changed: raise PLAN_VERSION"
     return plan
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.axes import AXIS_NAMES, AXIS_OF_GROUP, TREE, Axes, Scenario, Term
+from pipeline.documents import nearest
 from pipeline.errors import Fault
 from pipeline.seeds import Seed
 
