@@ -86,7 +86,7 @@ def build(config: RunConfig, progress: bool = True) -> BuildResult:
     with _timed(stages, "plan", progress):
         plan_path = plan(config, inputs)
         frozen = read_plan(plan_path)
-    standing = find_version(config.out, frozen.id, config.rows, config.shard_rows)
+    standing = find_version(config.out, frozen.id, config.rows)
     if standing is None:
         building = building_folder(config.out, frozen, config.rows, config.shard_rows)
         with _timed(stages, "expand", progress):

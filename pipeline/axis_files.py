@@ -10,6 +10,7 @@ from pipeline.axes import (
     AXIS_OF_GROUP,
     MAX_LEVELS,
     RULE_PLACES,
+    SPEECH_AXES,
     TREE,
     Axes,
     DomainsFile,
@@ -29,6 +30,7 @@ FILE_KINDS: dict[str, type[BaseModel]] = {
     "domains": DomainsFile, "scenarios": ScenarioFile, "tone": ToneFile, "user_state": StateFile,
     "temperament": TemperamentFile, "speech": SpeechFile, "meeting": MeetingFile, "rules": RulesFile,
 }  # fmt: skip
+FILE_OF_AXIS = {"scenario": "scenarios", "user_state": "user_state", "tone": "tone", "temperament": "temperament"}
 REQUIRED_KINDS = ("domains", "scenarios", "tone", "user_state", "temperament", "speech")
 SINGLE_KINDS = ("domains", "tone", "user_state", "temperament", "speech")
 
@@ -113,7 +115,7 @@ def _merged(parts: Mapping[str, Sequence[Any]]) -> Axes:
 
 
 def _reference_faults(axes: Axes, parts: Mapping[str, list[tuple[YamlFile, Any]]]) -> Iterable[Fault]:
-    yield from _doubled(axes, str(parts["domains"][0][0].file))
+    yield from _doubled(axes, parts)
     known = {name: set(codes) for name, codes in axes.codes.items()} | {"need": {need.id for need in axes.needs}}
     for yaml_file, file in parts["scenarios"]:
         for number, scenario in enumerate(file.root):
@@ -212,12 +214,38 @@ def _unknown(
             yield Fault(yaml_file.file, yaml_file.line(path), field_name(path), problem, nearest(level, known))
 
 
-def _doubled(axes: Axes, file: str) -> Iterable[Fault]:
-    groups: dict[str, Sequence[Any]] = dict(axes.levels)
-    groups |= {"domain": axes.domains, "tone_family": axes.families, "need": axes.needs}
-    for name, levels in groups.items():
-        ids = [level.id for level in levels]
-        for level in sorted({i for i in ids if ids.count(i) > 1}):
-            yield Fault(file, 0, name, f"{level!r} stands twice", "Rename one of them.")
-        if len(ids) > MAX_LEVELS:
-            yield Fault(file, 0, name, f"{len(ids)} levels; {MAX_LEVELS} is the most", "Merge levels.")
+def _doubled(axes: Axes, parts: Mapping[str, list[tuple[YamlFile, Any]]]) -> Iterable[Fault]:
+    first: dict[tuple[str, str], str] = {}
+    for group, level, yaml_file, path in _placed_levels(parts):
+        place = f"{yaml_file.file}:{yaml_file.line(path)}"
+        taken = first.setdefault((group, level), place)
+        if taken != place:
+            problem = f"{level!r} stands twice in {group}; first at {taken}"
+            yield Fault(yaml_file.file, yaml_file.line(path), field_name(path), problem, "Rename one of them.")
+    for name, levels in axes.levels.items():
+        if len(levels) > MAX_LEVELS:
+            file = parts[FILE_OF_AXIS.get(name, "speech")][0][0].file
+            yield Fault(file, 0, name, f"{len(levels)} levels; {MAX_LEVELS} is the most", "Merge levels.")
+
+
+def _placed_levels(
+    parts: Mapping[str, list[tuple[YamlFile, Any]]],
+) -> Iterable[tuple[str, str, YamlFile, tuple[str | int, ...]]]:
+    """Every level of every axis and group: its group, its id, and where that id is written."""
+    for kind, found in parts.items():
+        for yaml_file, file in found:
+            lists: dict[tuple[str, tuple[str, ...]], Sequence[Any]] = {}
+            if kind == "scenarios":
+                lists["scenario", ()] = file.root
+            elif kind == "domains":
+                lists = {("domain", ("domains",)): file.domains, ("need", ("needs",)): file.needs}
+            elif kind == "speech":
+                for name in SPEECH_AXES:
+                    lists[name, (name, "levels")] = getattr(file, "register_" if name == "register" else name).levels
+            elif kind in FILE_OF_AXIS.values():
+                lists[kind, ("levels",)] = file.levels
+                if kind == "tone":
+                    lists["tone_family", ("families",)] = file.families
+            for (group, path), levels in lists.items():
+                for number, level in enumerate(levels):
+                    yield group, level.id, yaml_file, (*path, number, "id")

@@ -36,6 +36,9 @@ REMEDIES = {
 }
 
 
+TEXT_TAG = "tag:yaml.org,2002:str"
+MAX_DEPTH = 20
+
 # libyaml's loader, where PyYAML was built with it, is eight times as fast.
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -194,8 +197,12 @@ class YamlFile:
         self._root: yaml.Node | None = None
         try:
             self._root = yaml.compose(path.read_text("utf-8"), Loader=_YAML_LOADER)
-            if self._root is not None:
+            found = [] if self._root is None else list(_misread(self.file, self._root))
+            faults += found
+            if self._root is not None and not found:
                 self.document = yaml.constructor.SafeConstructor().construct_document(self._root)
+        except RecursionError:
+            faults.append(Fault(self.file, 0, "", "nested too deeply", f"Axes nest {MAX_DEPTH} levels at most."))
         except UnicodeDecodeError as error:
             faults.append(Fault(self.file, 0, "", f"not UTF-8 at byte {error.start}", "Save the file as UTF-8."))
         except yaml.YAMLError as error:
@@ -213,6 +220,33 @@ class YamlFile:
                 break
             line = node.start_mark.line + 1
         return line
+
+
+def _misread(file: str, root: yaml.Node) -> Iterator[Fault]:
+    """What YAML would silently read as something else than what is written."""
+    waiting: list[tuple[yaml.Node, frozenset[int]]] = [(root, frozenset())]
+    while waiting:
+        node, above = waiting.pop()
+        line = node.start_mark.line + 1
+        if id(node) in above or len(above) > MAX_DEPTH:
+            problem = "a recursive value" if id(node) in above else "nested too deeply"
+            yield Fault(file, line, "", problem, "Write each value where it stands.")
+            continue
+        above |= {id(node)}
+        if isinstance(node, yaml.SequenceNode):
+            waiting += [(child, above) for child in node.value]
+        elif isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            for key, value in node.value:
+                if key.tag != TEXT_TAG:
+                    yield Fault(file, key.start_mark.line + 1, "", f"the key {key.value} is not text", "Quote it.")
+                elif keys.count(key.value) > 1:
+                    keys.remove(key.value)
+                    problem = f"the key {key.value!r} stands twice"
+                    yield Fault(file, key.start_mark.line + 1, "", problem, "Keep one of them.")
+                waiting.append((value, above))
+        elif node.tag == "tag:yaml.org,2002:timestamp":
+            yield Fault(file, line, "", f"{node.value} is read as a date", "Quote it.")
 
 
 def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:

@@ -167,7 +167,7 @@ def _tones(tables: Tables, s: int, u: int, work: Scratch) -> np.uint64:
 
 
 @_jit
-def conditional(tables: Tables, axis: int, codes: U8Codes, work: Scratch) -> np.uint64:
+def conditional(tables: Tables, axis: int | np.int64, codes: U8Codes, work: Scratch) -> np.uint64:
     """Weights of ``axis`` given the codes before it, into ``work.row``; their total, below 2^32."""
     card = tables.cards[axis]
     total = U64(0)

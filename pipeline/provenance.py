@@ -52,13 +52,24 @@ class Provenance(BaseModel):
 SHARE_ALIKE = ("CC-BY-SA", "CC-BY-NC-SA", "GPL", "AGPL", "LGPL", "ODbL", "CDLA-Sharing")
 
 
+def _binding(expression: str) -> list[str]:
+    """The licences of an SPDX expression; of alternatives, those that restrict least."""
+    alternatives = [expression] if "(" in expression else expression.split(" OR ")
+    keys = [_spdx().license_keys(alternative) for alternative in alternatives]  # type: ignore[attr-defined]
+    return min(keys, key=lambda names: sum(_restricts(name) for name in names))
+
+
+def _restricts(name: str) -> bool:
+    return name.startswith(SHARE_ALIKE) or "-NC" in name or "-ND" in name
+
+
 def mixing_fault(licenses: Iterable[str]) -> str | None:
     """Why texts under these licences may not go out together in one adapted work; None where they may.
 
     No-derivatives texts may not be adapted at all; a share-alike licence claims the whole work, so it goes neither with
     another nor with a non-commercial one.
     """
-    names = sorted(set(licenses))
+    names = sorted({name for expression in licenses for name in _binding(expression)})
     if fixed := [name for name in names if "-ND" in name]:
         return f"{fixed[0]} allows no adaptation"
     alike = [name for name in names if name.startswith(SHARE_ALIKE)]

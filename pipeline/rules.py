@@ -199,8 +199,7 @@ def seed_faults(axes: Axes, seed: Seed, file: str, line: int) -> Iterable[Fault]
     dangling = False
     for field, group, ids in _references(axes, seed):
         for name in sorted(set(ids) - group):
-            known = ", ".join(sorted(group)[:40])
-            yield Fault(file, line, field, f"there is no {name!r}", f"Known: {known}.")
+            yield Fault(file, line, field, f"there is no {name!r}", nearest(name, group))
             dangling = True
     if dangling:
         return

@@ -253,11 +253,11 @@ def open_version(folder: Path) -> Version:
     return Version(folder, manifest)
 
 
-def find_version(out: Path, plan: str, rows: int, shard_rows: int) -> Version | None:
-    """The version of this plan and size, if it was built before."""
+def find_version(out: Path, plan: str, rows: int) -> Version | None:
+    """The version of this plan and size, if it was built before; how its rows are cut into files does not matter."""
     for manifest in sorted((out / "matrix").glob(f"{plan}-*/manifest.json")):
         version = open_version(manifest.parent)
-        if version.manifest.rows == rows and version.manifest.shard_rows == shard_rows:
+        if version.manifest.rows == rows:
             return version
     return None
 

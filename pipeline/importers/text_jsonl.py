@@ -55,7 +55,8 @@ def _imported(source: Path, number: int, record: Any, settings: ImportSettings, 
     if not isinstance(license, str):
         return Rejected(number, "no_license", "the record names none and --license was not given")
     name = record.get(settings.name_field)
-    seed_id = slug(str(record.get(settings.id_field) or f"{source.stem}-{number:05d}"))
+    own_id = record.get(settings.id_field)
+    seed_id = slug("" if own_id is None else str(own_id)) or slug(f"{slug(source.stem)[:50]}-{number:05d}")
     if seed_id in taken:
         return Rejected(number, "id_taken", seed_id)
     try:
@@ -84,12 +85,12 @@ def language(text: str) -> str | None:
     letters = [letter for letter in text if letter.isalpha()]
     chinese = sum("\u4e00" <= letter <= "\u9fff" for letter in letters)
     latin = sum(letter.isascii() or "\u00c0" <= letter <= "\u024f" for letter in letters)
-    if chinese >= 0.3 * len(letters):
+    if chinese and chinese >= 0.3 * len(letters):
         return "zh"
     return "en" if latin > 0.5 * len(letters) else None
 
 
 def slug(text: str) -> str:
-    """A seed id from any text: ASCII letters, digits, hyphens."""
+    """A seed id from a text: ASCII letters, digits, hyphens; nothing where it has none of these."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:64] or "seed"
+    return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:64]
