@@ -217,9 +217,9 @@ def _unknown(
 def _doubled(axes: Axes, parts: Mapping[str, list[tuple[YamlFile, Any]]]) -> Iterable[Fault]:
     first: dict[tuple[str, str], str] = {}
     for group, level, yaml_file, path in _placed_levels(parts):
-        place = f"{yaml_file.file}:{yaml_file.line(path)}"
-        taken = first.setdefault((group, level), place)
-        if taken != place:
+        taken = first.get((group, level))
+        first.setdefault((group, level), f"{yaml_file.file}:{yaml_file.line(path)}")
+        if taken is not None:
             problem = f"{level!r} stands twice in {group}; first at {taken}"
             yield Fault(yaml_file.file, yaml_file.line(path), field_name(path), problem, "Rename one of them.")
     for name, levels in axes.levels.items():

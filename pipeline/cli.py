@@ -279,6 +279,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Export personas as session configs: a folder with pack.json and one file each."""
+    from pydantic import ValidationError
     from tqdm import tqdm
 
     from pipeline.choice import chosen
@@ -288,7 +289,10 @@ def export(
     from pipeline.scenes import SceneSettings
 
     _known("--as", as_, TARGETS)
-    settings = SceneSettings(frame=frame, disclosure=disclosure, crisis_line=crisis_line)
+    try:
+        settings = SceneSettings(frame=frame, disclosure=disclosure, crisis_line=crisis_line)
+    except ValidationError as error:
+        raise UsageError(f"--crisis-line {crisis_line!r}: {error.errors()[0]['msg']}") from error
     version = _version(data)
     frozen, seeds = version.plan(), _seeds_of(version)
     rows = chosen(version.scan(), frozen, where, limit, settings)

@@ -17,6 +17,7 @@ from pipeline.errors import Fault, UsageError
 
 # A seed is about 3.5 kB.  A line of a megabyte is no seed, and parsing ten of them would hide the fault from the user.
 MAX_LINE_BYTES = 1_000_000
+REJECTS = ".rejects.jsonl"  # what an importer set aside; it lies beside the seeds and is none of them
 SHOWN_VALUE = 60
 BOM = b"\xef\xbb\xbf"
 TOO_DEEP = ("nested too deeply", "A record nests five levels at most.")
@@ -117,7 +118,8 @@ def find_files(paths: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in suffixes and p.is_file())
+            found_here = (p for p in path.rglob("*") if p.suffix in suffixes and not p.name.endswith(REJECTS))
+            inside = sorted(p for p in found_here if p.is_file())
             if not inside:
                 raise UsageError(f"{path}: holds no {' or '.join(suffixes)} file; name a file or another folder")
             found += inside

@@ -1,23 +1,23 @@
 """Small random models, and their personas by plain enumeration: what the compiled code is held against."""
 
-from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import strategies as st
 
 from pipeline.axes import TREE
 from pipeline.fit import Weights
-from pipeline.kernel import WEIGHT_MAX, WEIGHT_MIN, Scratch, conditional, new_scratch
-from pipeline.rules import ONE, Masks, Tables
+from pipeline.kernel import WEIGHT_MAX, WEIGHT_MIN, Scratch, conditional
+from pipeline.rules import ONE, AffinityTable, Masks, Tables
 
 AXES = len(TREE)
-WIDTH = 3
-MOST_COMBINATIONS = 600  # by Fractions a few milliseconds
+MOST_COMBINATIONS = 600  # enumerated in a few milliseconds
 
 Codes = tuple[int, ...]
+Floats = npt.NDArray[np.float64]
 
 
 class Model(NamedTuple):
@@ -25,20 +25,25 @@ class Model(NamedTuple):
     weights: Weights
     masks: Masks  # (seeds, axes, levels)
 
+    def __repr__(self) -> str:
+        return f"<model of {self.tables.cards} levels>"  # its entropy is in hypothesis' report
+
 
 @st.composite
-def models(draw: st.DrawFn, seeds: int = 1, tame: bool = False) -> Model:
-    """Any model the kernel may be given; a tame one keeps weights within 1/8 to 8 and affinities above 1/16."""
+def models(draw: st.DrawFn, seeds: int = 1, feasible: bool = True, tame: bool = False) -> Model:
+    """Any model the kernel may be given: weights of 1/64 to 64, affinities of 1/256 to 1 or excluded, any locks.
+
+    Every seed of a feasible one has a persona.  A tame one keeps weights within 1/8 to 8 and affinities above 1/16.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="entropy"))
     excluded = draw(st.sampled_from([0.0, 0.1, 0.3]), label="share of excluded pairs")
     locked = draw(st.sampled_from([0.0, 0.1, 0.3]), label="share of locked levels")
-    cards = np.array(draw(st.lists(st.integers(1, WIDTH), min_size=AXES, max_size=AXES), label="cards"))
+    cards = np.array(draw(st.lists(st.integers(1, 3), min_size=AXES, max_size=AXES), label="cards"))
     while cards.prod() > MOST_COMBINATIONS:
         cards[rng.choice(np.flatnonzero(cards > 1))] -= 1
-    scenarios, states, tones = cards[:3].tolist()
-    domain_of, family_of = rng.integers(0, 2, scenarios), rng.integers(0, 2, tones)
+    width, (scenarios, states, tones) = int(cards.max()), cards[:3].tolist()
 
-    def affinities(*shape: int) -> np.ndarray:
+    def affinities(*shape: int) -> AffinityTable:
         table = np.round(2 ** rng.uniform(4 if tame else 0, 8, shape)).astype(np.uint16)
         table[rng.random(shape) < 0.3] = ONE
         table[rng.random(shape) < excluded] = 0
@@ -47,30 +52,34 @@ def models(draw: st.DrawFn, seeds: int = 1, tame: bool = False) -> Model:
     tables = Tables(
         cards=cards,
         parents=np.array([axis.parent for axis in TREE]),
-        domain_of=domain_of,
-        family_of=family_of,
+        domain_of=rng.integers(0, 2, scenarios),
+        family_of=rng.integers(0, 2, tones),
         scenario_state=affinities(scenarios, states),
         scenario_tone=affinities(scenarios, tones),
         state_tone=affinities(states, tones),
         domain_state_family=affinities(2, states, 2),
-        edges=affinities(AXES, WIDTH, WIDTH),
+        edges=affinities(AXES, width, width),
     )
-    low, high = (9, 15) if tame else (6, 18)
-    weights = np.round(2 ** rng.uniform(low, high, (AXES, WIDTH))).clip(WEIGHT_MIN, WEIGHT_MAX).astype(np.uint32)
-    masks = (rng.random((seeds, AXES, WIDTH)) >= locked) & (np.arange(WIDTH) < cards[:, None])
+    exponents = rng.uniform(*((9, 15) if tame else (6, 18)), (AXES, width))
+    weights = np.round(2**exponents).clip(WEIGHT_MIN, WEIGHT_MAX).astype(np.uint32)
+    masks = (rng.random((seeds, AXES, width)) >= locked) & (np.arange(width) < cards[:, None])
+    if feasible:
+        for mask in masks:
+            codes = rng.integers(0, cards)
+            mask[np.arange(AXES), codes] = True
+            _permit(tables, tuple(codes.tolist()))
     return Model(tables, weights, masks)
 
 
-def all_codes(tables: Tables) -> Iterator[Codes]:
-    return iter(np.ndindex(*tables.cards.tolist()))
-
-
-def allowed(tables: Tables, mask: np.ndarray, codes: Codes) -> bool:
-    return affinity_product(tables, codes) > 0 and all(mask[axis, level] for axis, level in enumerate(codes))
-
-
-def affinity_product(tables: Tables, codes: Codes) -> int:
-    return prod(affinities_met(tables, codes))
+def _permit(tables: Tables, codes: Codes) -> None:
+    s, u, t = codes[:3]
+    cells = [
+        (tables.scenario_state, (s, u)), (tables.scenario_tone, (s, t)), (tables.state_tone, (u, t)),
+        (tables.domain_state_family, (tables.domain_of[s], u, tables.family_of[t])),
+        *((tables.edges, (axis, codes[TREE[axis].parent], codes[axis])) for axis in range(3, AXES)),
+    ]  # fmt: skip
+    for table, cell in cells:
+        table[cell] = table[cell] or 100
 
 
 def affinities_met(tables: Tables, codes: Codes) -> list[int]:
@@ -83,13 +92,18 @@ def affinities_met(tables: Tables, codes: Codes) -> list[int]:
 
 def personas(model: Model, seed: int = 0) -> list[Codes]:
     """Every persona of a seed, in the order of their codes."""
-    return [codes for codes in all_codes(model.tables) if allowed(model.tables, model.masks[seed], codes)]
+    mask = model.masks[seed]
+    return [
+        codes
+        for codes in np.ndindex(*model.tables.cards.tolist())
+        if mask[range(AXES), codes].all() and all(affinities_met(model.tables, codes))
+    ]
 
 
 def true_probabilities(model: Model, seed: int = 0) -> dict[Codes, Fraction]:
-    """Level weights times affinities, without any rounding."""
+    """Level weights times affinities, nothing rounded."""
     weight = {
-        codes: affinity_product(model.tables, codes) * prod(int(model.weights[a, v]) for a, v in enumerate(codes))
+        codes: prod(affinities_met(model.tables, codes)) * prod(model.weights[range(AXES), codes].tolist())
         for codes in personas(model, seed)
     }
     total = sum(weight.values())
@@ -97,10 +111,10 @@ def true_probabilities(model: Model, seed: int = 0) -> dict[Codes, Fraction]:
 
 
 def decoder_probabilities(model: Model, work: Scratch) -> dict[Codes, Fraction]:
-    """Shares of the point range that the decoder gives each persona; ``work`` has been weighed."""
+    """The share of all points that each persona has; ``work`` has been weighed."""
     codes, found = np.zeros(AXES, np.uint8), {}
 
-    def below(axis: int, share: Fraction) -> None:
+    def spread(axis: int, share: Fraction) -> None:
         if axis == AXES:
             found[tuple(codes.tolist())] = share
             return
@@ -108,22 +122,15 @@ def decoder_probabilities(model: Model, work: Scratch) -> dict[Codes, Fraction]:
         for level, weight in enumerate(work.row[: model.tables.cards[axis]].tolist()):
             if weight:
                 codes[axis] = level
-                below(axis + 1, share * Fraction(weight, total))
+                spread(axis + 1, share * Fraction(weight, total))
 
-    below(0, Fraction(1))
+    spread(0, Fraction(1))
     return found
 
 
-def marginals_of(probabilities: dict[Codes, Fraction]) -> np.ndarray:
-    sums = np.zeros((AXES, WIDTH))
+def marginals_of(model: Model, probabilities: dict[Codes, Fraction]) -> Floats:
+    """Level shares, (axes, levels)."""
+    sums = np.zeros(model.weights.shape)
     for codes, share in probabilities.items():
-        sums[np.arange(AXES), codes] += float(share)
+        sums[range(AXES), codes] += float(share)
     return sums
-
-
-def scratch(model: Model) -> Scratch:
-    return new_scratch(model.tables)
-
-
-def random_hashes(count: int, entropy: int) -> Sequence[int]:
-    return np.random.default_rng(entropy).integers(0, 2**64, count, np.uint64, endpoint=False).tolist()

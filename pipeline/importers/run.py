@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.documents import canonical_json
+from pipeline.documents import REJECTS, canonical_json
 from pipeline.errors import UsageError
 from pipeline.importers.settings import Imported, ImportSettings, Rejected
 from pipeline.importers.text_jsonl import read_text_jsonl
@@ -32,7 +32,7 @@ def run_import(name: str, source: Path, target: Path, settings: ImportSettings) 
     """Stream ``source`` through the importer ``name`` to ``target`` and ``target``.rejects.jsonl."""
     if not source.is_file():
         raise UsageError(f"{source}: no such file; name the file to import")
-    rejects = target.with_name(f"{target.name}.rejects.jsonl")
+    rejects = target.with_name(f"{target.name}{REJECTS}")
     target.parent.mkdir(parents=True, exist_ok=True)
     reasons: Counter[str] = Counter()
     imported = 0

@@ -57,7 +57,7 @@ def write_pack(folder: Path, target: str, plan: str, settings: SceneSettings, pe
     Raises UsageError for a folder in use, DataError where licences may not be mixed; a config that its vendor would
     refuse is our own bug and raises AssertionError.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: not empty; name a new folder, or clear this one")
     exporter = TARGETS[target]
     checked = exporter.can_check()

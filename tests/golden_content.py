@@ -1,0 +1,73 @@
+"""Two seeds and a small set of axes under tests/golden/, which no edit of the shipped content touches."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipeline.axes import AXIS_NAMES, Axes
+from pipeline.axis_files import load_axes
+from pipeline.documents import canonical_json
+from pipeline.matrix import Columns, Rows
+from pipeline.plan import Plan, make_plan
+from pipeline.seeds import Seed, load_seeds
+from pipeline.store import Version, commit, write_text
+from tests.small_versions import SHARD_ROWS, built
+
+GOLDEN = Path(__file__).parent / "golden"
+ROWS = 150
+
+# One persona of each language, by name: how weights are fitted changes nothing in it.
+PERSONAS = {
+    "orla-keane": {
+        "scenario": "long-drive-home", "user_state": "tired", "tone": "steady-low", "relationship": "regular",
+        "register": "casual", "verbosity": "short", "environment": "car", "turn_taking": "waits", "pace": "slower",
+        "energy": "usual", "cue": "none", "temperament": "openness+1",
+    },
+    "shen-anbang": {
+        "scenario": "empty-sunday", "user_state": "tired", "tone": "half-smile", "relationship": "stranger",
+        "register": "neutral", "verbosity": "long", "environment": "quiet", "turn_taking": "back-channels",
+        "pace": "usual", "energy": "softer", "cue": "small-laugh", "temperament": "none",
+    },
+}  # fmt: skip
+
+
+@cache
+def golden_axes() -> Axes:
+    return load_axes(GOLDEN / "axes")
+
+
+@cache
+def golden_seeds() -> list[Seed]:
+    return load_seeds([GOLDEN / "seeds.jsonl"])
+
+
+@cache
+def golden_plan() -> Plan:
+    return make_plan(golden_seeds(), golden_axes(), ROWS)
+
+
+def rows_of(plan: Plan, personas: Sequence[tuple[str, int, Mapping[str, str]]]) -> pl.DataFrame:
+    """Matrix rows of personas, each given as its seed's id, a variant, and the ids of its levels."""
+    codes = [[plan.axes.codes[axis][levels[axis]] for axis in AXIS_NAMES] for _, _, levels in personas]
+    seeds = [plan.ordinals[seed] for seed, _, _ in personas]
+    variants = [variant for _, variant, _ in personas]
+    return Columns(plan).frame(
+        Rows(np.array(seeds, np.uint32), np.array(variants, np.uint32), np.array(codes, np.uint8))
+    )
+
+
+def golden_rows(**levels: str) -> pl.DataFrame:
+    """The golden personas, with other ``levels`` where given."""
+    return rows_of(golden_plan(), [(seed, 5, {**own, **levels}) for seed, own in PERSONAS.items()])
+
+
+def golden_version(out: Path) -> Version:
+    """A stored matrix of the golden content, with the texts of its seeds."""
+    path = out / "seeds.jsonl"
+    records = (seed.model_dump(mode="json", by_alias=True) for seed in golden_seeds())
+    write_text(path, "".join(canonical_json(record) + "\n" for record in records))
+    plan = golden_plan()
+    return commit(out, built(out, plan, ROWS, SHARD_ROWS), plan, path, ROWS, SHARD_ROWS)

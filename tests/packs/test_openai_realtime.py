@@ -1,0 +1,164 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipeline.axes import Axes
+from pipeline.packs.openai_realtime import EAGERNESS, FAR_FIELD, VOICES, can_check, faults, session_update
+from pipeline.seeds import Seed
+from tests.golden_content import golden_seeds
+from tests.packs.personas import golden_persona
+
+Document = dict[str, Any]
+# The literal of the SDK's types; a voice of one's own is an object and not among them.
+OFFICIAL = {"alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"}
+
+
+@pytest.fixture
+def update() -> Document:
+    return session_update(golden_persona())
+
+
+def test_it_is_the_ga_shape_with_audio_out(update: Document) -> None:
+    session = update["session"]
+    assert session.keys() == {"type", "output_modalities", "instructions", "audio"}
+    assert (session["type"], session["output_modalities"]) == ("realtime", ["audio"])
+    for side in ("input", "output"):
+        assert session["audio"][side]["format"] == {"type": "audio/pcm", "rate": 24000}
+    assert session["audio"]["input"]["turn_detection"]["type"] == "semantic_vad"
+    assert can_check()
+    assert faults(update) == []
+
+
+def test_voices_are_those_the_vendor_names() -> None:
+    assert {voice.id for voice in VOICES} <= OFFICIAL
+
+
+@pytest.mark.parametrize(
+    ("turn_taking", "eagerness"),
+    [("jumps-in", "high"), ("back-channels", "auto"), ("waits", "low"), ("leaves-silence", "low")],
+)
+def test_who_jumps_in_is_eager_and_who_waits_is_not(turn_taking: str, eagerness: str) -> None:
+    document = session_update(golden_persona(turn_taking=turn_taking))
+    assert document["session"]["audio"]["input"]["turn_detection"]["eagerness"] == eagerness
+    assert faults(document) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "noise"),
+    [("car", "far_field"), ("kitchen", "far_field"), ("quiet", "near_field"), ("street", "near_field"),
+     ("bad-line", "near_field"), ("others-listening", "near_field")],
+)  # fmt: skip
+def test_a_loudspeaker_across_the_room_is_heard_as_far(environment: str, noise: str) -> None:
+    document = session_update(golden_persona(environment=environment))
+    assert document["session"]["audio"]["input"]["noise_reduction"] == {"type": noise}
+    assert faults(document) == []
+
+
+def test_every_shipped_level_has_a_setting(axes: Axes) -> None:
+    assert {level.id for level in axes.levels["turn_taking"]} <= set(EAGERNESS)
+    assert {level.id for level in axes.levels["environment"]} >= FAR_FIELD
+
+
+def spoken(usual: str | None) -> Seed:
+    seed = golden_seeds()[0]
+    voice = None if usual is None or seed.voice is None else seed.voice.model_copy(update={"pace": usual})
+    return seed.model_copy(update={"voice": voice})
+
+
+@pytest.mark.parametrize(
+    ("usual", "tone", "step", "speed"),
+    [
+        ("medium", "clear-even", 0, 1.0),
+        ("medium", "clear-even", 1, 1.04),
+        ("medium", "clear-even", -1, 0.96),
+        ("medium", "steady-low", -1, 0.92),
+        ("slow", "steady-low", -1, 0.86),
+        ("very slow", "clear-even", 0, 0.88),
+        ("fast", "clear-even", 0, 1.06),
+        ("very fast", "clear-even", 1, 1.16),
+        (None, "clear-even", 0, 1.0),
+        (None, "steady-low", 0, 0.96),
+    ],
+)
+def test_speed_is_the_person_s_usual_and_the_steps_of_tone_and_row(
+    usual: str | None, tone: str, step: int, speed: float
+) -> None:
+    document = session_update(golden_persona(seed=spoken(usual), tone=tone, pace=step))
+    assert document["session"]["audio"]["output"]["speed"] == pytest.approx(speed)
+    assert faults(document) == []
+
+
+def beta_shape(document: Document) -> None:
+    document["session"] = {
+        "modalities": ["text", "audio"],
+        "instructions": "You are Orla.",
+        "voice": "coral",
+        "input_audio_format": "pcm16",
+    }
+
+
+def temperature(document: Document) -> None:
+    document["session"]["temperature"] = 0.8
+
+
+def flat_voice(document: Document) -> None:
+    document["session"]["voice"] = "coral"
+
+
+def other_rate(document: Document) -> None:
+    document["session"]["audio"]["input"]["format"]["rate"] = 16_000
+
+
+def both_modalities(document: Document) -> None:
+    document["session"]["output_modalities"] = "audio"
+
+
+def unknown_vad(document: Document) -> None:
+    document["session"]["audio"]["input"]["turn_detection"]["type"] = "energy_vad"
+
+
+def unknown_eagerness(document: Document) -> None:
+    document["session"]["audio"]["input"]["turn_detection"]["eagerness"] = "eager"
+
+
+def misspelt_speed(document: Document) -> None:
+    document["session"]["audio"]["output"]["speeed"] = 1.0
+
+
+def too_fast(document: Document) -> None:
+    document["session"]["audio"]["output"]["speed"] = 1.6
+
+
+def too_slow(document: Document) -> None:
+    document["session"]["audio"]["output"]["speed"] = 0.2
+
+
+def deep_extra(document: Document) -> None:
+    document["session"]["audio"]["input"]["noise_reduction"]["depth"] = 1
+
+
+@pytest.mark.parametrize(
+    ("harm", "path"),
+    [
+        (beta_shape, "type"),
+        (temperature, "session.temperature"),
+        (flat_voice, "session.voice"),
+        (other_rate, "rate"),
+        (both_modalities, "output_modalities"),
+        (unknown_vad, "turn_detection"),
+        (unknown_eagerness, "eagerness"),
+        (misspelt_speed, "session.audio.output.speeed"),
+        (too_fast, "session.audio.output.speed"),
+        (too_slow, "session.audio.output.speed"),
+        (deep_extra, "session.audio.input.noise_reduction.depth"),
+    ],
+)
+def test_a_config_the_vendor_would_refuse_or_ignore_is_a_fault(
+    update: Document, harm: Callable[[Document], None], path: str
+) -> None:
+    wrong = json.loads(json.dumps(update))
+    harm(wrong)
+    found = [fault.field for fault in faults(wrong)]
+    assert any(path in field for field in found)

@@ -1,0 +1,94 @@
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.matrix import Expansion
+from pipeline.packs.pack import write_pack
+from pipeline.packs.persona import Persona, personas
+from pipeline.packs.targets import TARGETS
+from pipeline.plan import Plan
+from pipeline.scenes import SceneSettings, deployable
+from pipeline.seeds import Seed
+from tests.golden_content import GOLDEN, PERSONAS, golden_plan, golden_rows, golden_seeds
+
+FRAMES = ("deploy", "scene")
+REGENERATE = "if that is meant, run `pytest tests/packs --golden` and read the diff of tests/golden/"
+
+
+@pytest.fixture(scope="module")
+def some(plan: Plan, seeds: list[Seed]) -> dict[str, list[Persona]]:
+    """Some sixty personas of all twelve seeds, by frame."""
+    rows = deployable(Expansion(plan, 20_000).frame(0, 20_000).lazy(), plan).collect()
+    few = rows.gather_every(rows.height // 60)
+    return {frame: list(personas(few, plan, seeds, SceneSettings(frame=frame))) for frame in FRAMES}
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_every_config_is_one_its_vendor_accepts(some: dict[str, list[Persona]], target: str, frame: str) -> None:
+    exporter = TARGETS[target]
+    assert exporter.can_check()
+    for persona in some[frame]:
+        document = exporter.export(persona)
+        assert exporter.faults(document) == []
+        assert json.loads(json.dumps(document)) == document
+        assert document["session"]["instructions"] == persona.scene
+        assert document["event_id"] == f"persona_{persona.id}"
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_a_target_says_what_of_a_persona_it_cannot_express(target: str) -> None:
+    assert all(TARGETS[target].not_expressed)
+    assert len(TARGETS[target].not_expressed) > 0
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_a_key_the_vendor_does_not_know_is_a_fault_that_names_it(some: dict[str, list[Persona]], target: str) -> None:
+    document = TARGETS[target].export(some["deploy"][0])
+    for extra in ("temperature", "emotion"):
+        wrong = document | {"session": document["session"] | {extra: 0.8}}
+        (fault,) = TARGETS[target].faults(wrong)
+        assert extra in str(fault)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_a_pack_is_byte_for_byte_the_golden_one(
+    target: str, frame: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    settings = SceneSettings(frame=frame)
+    chosen = personas(golden_rows(), golden_plan(), golden_seeds(), settings)
+    write_pack(tmp_path, target, "golden", settings, chosen)
+    golden = GOLDEN / "packs" / f"{target}-{frame}"
+    if request.config.getoption("--golden", default=False):
+        shutil.rmtree(golden, ignore_errors=True)
+        shutil.copytree(tmp_path, golden)
+    made, wanted = files(tmp_path), files(golden)
+    assert sorted(made) == sorted(wanted), REGENERATE
+    for name, text in made.items():
+        assert text == wanted[name], f"{name} differs from {golden / name}; {REGENERATE}"
+    assert {name.split("/")[1].rsplit("-", 1)[0] for name in made if "/" in name} == set(PERSONAS)
+
+
+def test_personas_come_in_the_order_of_their_rows_with_their_own_seed(
+    some: dict[str, list[Persona]], plan: Plan, seeds: list[Seed]
+) -> None:
+    rows = pl.DataFrame([persona.row for persona in some["scene"]]).drop("scene").reverse()
+    rows = rows.cast({name: dtype for name, dtype in Expansion(plan, 1).frame(0, 1).schema.items()})
+    backwards = list(personas(rows, plan, seeds, SceneSettings(frame="scene")))
+    assert [(p.id, p.seed, p.scene) for p in backwards] == [(p.id, p.seed, p.scene) for p in some["scene"]][::-1]
+    assert all(persona.row["seed_id"] == persona.seed.id for persona in backwards)
+
+
+def test_a_persona_s_pace_is_the_tone_s_and_its_own_step(some: dict[str, list[Persona]]) -> None:
+    paces = {persona.pace for persona in some["scene"]}
+    assert {-1, 0, 1} <= paces <= {-2, -1, 0, 1, 2}
+    (orla, _) = personas(golden_rows(tone="steady-low", pace="slower"), golden_plan(), golden_seeds(), SceneSettings())
+    assert orla.pace == -2

@@ -1,0 +1,143 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import ROW_GROUP, PlanConfig, RunConfig, content_root, read_config
+from pipeline.errors import UsageError
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a run's file may be written; the working folder is beside it and holds none."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs" / "night.toml"
+
+
+def test_without_a_file_a_million_rows_of_the_shipped_seeds_are_made(file: Path) -> None:
+    config = read_config(None)
+    assert config.rows == config.plan.base_rows == 1_000_000
+    assert config.seed_paths == (ROOT / "seeds" / "personas",)
+    assert config.axes_path == ROOT / "seeds" / "axes"
+    assert config.out == Path("data")
+    assert config.workers == os.cpu_count()
+
+
+def test_content_comes_from_the_checkout() -> None:
+    assert content_root() == ROOT
+    assert (content_root() / "schemas" / "seed.schema.json").is_file()
+
+
+def test_the_shipped_run_file_is_the_default_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = read_config(None)
+    assert (config.rows, config.plan.base_rows) == (1_000_000, 1_000_000)
+    assert [path.resolve() for path in config.seed_paths] == [ROOT / "seeds" / "personas"]
+    assert config.axes_path.resolve() == ROOT / "seeds" / "axes"
+    assert config.out.resolve() == ROOT / "data"
+
+
+def test_paths_in_a_file_are_relative_to_it_and_absolute_ones_stay(file: Path, tmp_path: Path) -> None:
+    file.write_text(
+        f'seeds = ["mine", "{tmp_path}/theirs.jsonl"]\naxes = "../axes"\nout = "made"\n[plan]\nfile = "p.json"\n'
+    )
+    config = read_config(file)
+    assert config.seed_paths == (file.parent / "mine", tmp_path / "theirs.jsonl")
+    assert config.axes_path == file.parent / "../axes"
+    assert config.out == file.parent / "made"
+    assert config.plan == PlanConfig(base_rows=1_000_000, file=file.parent / "p.json")
+
+
+def test_an_output_folder_not_given_is_beside_the_file(file: Path) -> None:
+    file.write_text("rows = 5\n")
+    assert read_config(file).out == file.parent / "data"
+
+
+def test_what_is_given_on_the_command_line_wins_and_is_relative_to_the_working_folder(file: Path) -> None:
+    file.write_text('rows = 5\nworkers = 3\nout = "made"\nseeds = ["mine"]\n')
+    config = read_config(file, rows=7, out=Path("here"), seeds=(Path("s.jsonl"),), workers=None)
+    assert (config.rows, config.workers, config.out, config.seed_paths) == (7, 3, Path("here"), (Path("s.jsonl"),))
+
+
+def test_a_personas_toml_in_the_working_folder_is_read_unless_another_is_named(file: Path) -> None:
+    Path("personas.toml").write_text("rows = 11\n")
+    file.write_text("rows = 12\n")
+    assert read_config(None).rows == 11
+    assert read_config(file).rows == 12
+
+
+@pytest.mark.parametrize(("rows", "base_rows"), [(10, 10), (1_000_000, 1_000_000), (5_000_000, 1_000_000)])
+def test_a_small_matrix_is_certified_at_its_own_size(rows: int, base_rows: int) -> None:
+    assert RunConfig(rows=rows).base_rows == base_rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("row = 5", "row: Extra inputs are not permitted (got 5)"),
+        ("[plan]\nbase = 5", "plan.base: Extra inputs are not permitted (got 5)"),
+        ("rows = 0", "rows: Input should be greater than or equal to 1 (got 0)"),
+        ("rows = 100_000_000_001", "rows: Input should be less than or equal to 100000000000"),
+        ("rows = 1.5", "rows: Input should be a valid integer"),
+        ('rows = "many"', "rows: Input should be a valid integer"),
+        ("workers = 0", "workers: Input should be greater than or equal to 1 (got 0)"),
+        ("workers = 1025", "workers: Input should be less than or equal to 1024 (got 1025)"),
+        ("shard_rows = 0", f"shard_rows: Input should be greater than or equal to {ROW_GROUP} (got 0)"),
+        ("shard_rows = 131_073", f"shard_rows: Input should be a multiple of {ROW_GROUP} (got 131073)"),
+        ('seeds = "mine"', "seeds: Input should be a valid tuple (got 'mine')"),
+        ("[plan]\nbase_rows = -1", "plan.base_rows: Input should be greater than or equal to 1 (got -1)"),
+    ],
+)
+def test_a_faulty_setting_is_named_with_what_came(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_config(file)
+    assert str(caught.value).startswith(f"{file}: not a valid run\n")
+    assert message in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_all_faulty_settings_are_named_at_once(file: Path) -> None:
+    file.write_text("rows = 0\nhue = 1\n[plan]\nbase_rows = 0")
+    with pytest.raises(UsageError) as caught:
+        read_config(file, workers=0)
+    assert [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]] == [
+        "rows", "workers", "plan.base_rows", "hue"
+    ]  # fmt: skip
+
+
+def test_a_faulty_setting_of_the_command_line_is_not_blamed_on_a_file(file: Path) -> None:
+    with pytest.raises(UsageError, match=r"^run settings: not a valid run\n  rows: .* \(got -1\)$"):
+        read_config(None, rows=-1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"rows =\n", "not valid TOML: Invalid value"),
+        (b"rows = 1\nrows = 2\n", "not valid TOML: Cannot overwrite a value"),
+        ('out = "é"'.encode("latin-1"), "not valid TOML: 'utf-8' codec can't decode"),
+        (b"\xef\xbb\xbfrows = 1", "not valid TOML: "),
+    ],
+)
+def test_a_file_that_is_no_toml_is_the_callers_mistake(file: Path, raw: bytes, message: str) -> None:
+    file.write_bytes(raw)
+    with pytest.raises(UsageError) as caught:
+        read_config(file)
+    assert str(caught.value).startswith(f"{file}: {message}")
+
+
+def test_a_path_that_is_no_file_is_the_callers_mistake(file: Path) -> None:
+    with pytest.raises(UsageError, match=r"night.toml: no such file; give -c the path of a run's TOML file"):
+        read_config(file)
+    with pytest.raises(UsageError, match="runs: cannot be read: Is a directory"):
+        read_config(file.parent)
+
+
+def test_a_run_cannot_be_changed_after_it_was_checked() -> None:
+    config = RunConfig()
+    with pytest.raises(ValueError, match="frozen"):
+        config.rows = 0  # type: ignore[misc]

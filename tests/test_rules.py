@@ -1,0 +1,370 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.axes import AXIS_NAMES, Axes, Rule
+from pipeline.axis_files import load_axes
+from pipeline.errors import Fault
+from pipeline.rules import ONE, Tables, axis_codes, compile_tables, meets, seed_faults, seed_masks, stance_of
+from pipeline.seeds import TRAITS, Seed
+
+PROVENANCE = {
+    "author": "us",
+    "method": "imported",
+    "license": "CC0-1.0",
+    "consent": {"basis": "invented"},
+    "source": "test",
+    "created": "2026-01-31",
+}
+MIDDLING = dict.fromkeys(TRAITS, 3)
+
+
+@pytest.fixture(scope="module")
+def small() -> Axes:
+    """tests/small_axes: three scenarios, three states, three tones in two families."""
+    return load_axes(Path(__file__).parent / "small_axes")
+
+
+def ruled(axes: Axes, *rules: dict[str, Any]) -> Axes:
+    return axes.model_copy(update={"rules": tuple(Rule.model_validate(rule | {"reason": "-"}) for rule in rules)})
+
+
+def persona(**fields: Any) -> Seed:
+    """An imported seed with ``fields``: all else is open, and its stances are companion and character."""
+    record = {"id": "someone", "lang": "en", "text": "Someone.", "provenance": PROVENANCE} | fields
+    return Seed.model_validate(record, strict=False)
+
+
+def open_levels(axes: Axes, seed: Seed, axis: str) -> set[str]:
+    row = seed_masks(axes, seed)[AXIS_NAMES.index(axis)]
+    assert not row[len(axes.levels[axis]) :].any()
+    return {level.id for level, allowed in zip(axes.levels[axis], row, strict=False) if allowed}
+
+
+def edge(axes: Axes, tables: Tables, child: str, parent_level: str, level: str) -> int:
+    number = AXIS_NAMES.index(child)
+    parent = AXIS_NAMES[tables.parents[number]]
+    return int(tables.edges[number, axes.codes[parent][parent_level], axes.codes[child][level]])
+
+
+def test_a_scenario_allows_what_it_lists_with_that_affinity_and_excludes_all_else(small: Axes) -> None:
+    tables = compile_tables(ruled(small))
+    # castle, platform-change, night-train by neutral, sad, angry
+    assert tables.scenario_state.tolist() == [[256, 0, 128], [256, 64, 0], [256, 256, 128]]
+    # by low, even (calm), teasing (play)
+    assert tables.scenario_tone.tolist() == [[77, 77, 256], [256, 256, 128], [256, 256, 0]]
+    relationships = [
+        [edge(small, tables, "relationship", scenario, level) for level in ("stranger", "regular")]
+        for scenario in ("castle", "platform-change", "night-train")
+    ]
+    assert relationships == [[0, 256], [256, 128], [256, 0]]
+    assert edge(small, tables, "verbosity", "castle", "short") == 0
+    assert edge(small, tables, "verbosity", "night-train", "long") == 128
+    assert edge(small, tables, "environment", "castle", "street") == 0
+    assert edge(small, tables, "environment", "platform-change", "street") == 256
+
+
+def test_without_rules_all_else_fits_fully(small: Axes) -> None:
+    tables = compile_tables(ruled(small))
+    assert (tables.state_tone == ONE).all()
+    assert (tables.domain_state_family == ONE).all()
+    for child in ("register", "turn_taking", "pace", "energy", "cue", "temperament"):
+        number = AXIS_NAMES.index(child)
+        parents, levels = tables.cards[tables.parents[number]], tables.cards[number]
+        assert (tables.edges[number, :parents, :levels] == ONE).all()
+        assert not tables.edges[number, parents:].any()
+        assert not tables.edges[number, :, levels:].any()
+
+
+def test_the_authored_rules_are_compiled(small: Axes) -> None:
+    tables = compile_tables(small)
+    assert tables.state_tone.tolist() == [[256] * 3, [256, 256, 0], [256] * 3]
+    assert [edge(small, tables, "pace", "low", level) for level in ("less", "usual", "more")] == [256, 256, 0]
+    assert [edge(small, tables, "cue", tone, "sigh") for tone in ("low", "even", "teasing")] == [128, 128, 256]
+    travel, stories = tables.domain_state_family.tolist()
+    assert travel == [[256, 256], [102, 102], [102, 102]]
+    assert stories == [[256, 256]] * 3
+
+
+@pytest.mark.parametrize(
+    ("term", "axis", "levels"),
+    [
+        ({"tone": "low"}, "tone", ["low"]),
+        ({"tone": ["teasing", "low", "low"]}, "tone", ["low", "teasing"]),
+        ({"tone": "#soft"}, "tone", ["low", "even"]),
+        ({"tone": ["#slow", "teasing"]}, "tone", ["low", "teasing"]),
+        ({"tone_family": "calm"}, "tone", ["low", "even"]),
+        ({"tone_family": ["calm", "play"]}, "tone", ["low", "even", "teasing"]),
+        ({"domain": "travel"}, "scenario", ["platform-change", "night-train"]),
+        ({"user_state": "#heavy"}, "user_state", ["sad", "angry"]),
+        ({"temperament": "openness+1"}, "temperament", ["openness+1"]),
+        ({"temperament": "#openness+1"}, "temperament", ["openness+1", "openness+1.neuroticism-1"]),
+        ({"temperament": "#neuroticism-1"}, "temperament", ["openness+1.neuroticism-1"]),
+    ],
+)
+def test_a_term_means_the_levels_it_names_lists_or_tags(
+    small: Axes, term: dict[str, Any], axis: str, levels: list[str]
+) -> None:
+    assert axis_codes(small, term) == (axis, [small.codes[axis][level] for level in levels])
+
+
+def test_a_domain_in_a_rule_means_each_of_its_scenarios(small: Axes) -> None:
+    plain, tables = (
+        compile_tables(ruled(small, *rules))
+        for rules in ([], [{"affinity": 0.5, "pair": [{"domain": "travel"}, {"user_state": "neutral"}]}])
+    )
+    assert (tables.scenario_state[:, 0] == [256, 128, 128]).all()
+    assert (tables.scenario_state[:, 1:] == plain.scenario_state[:, 1:]).all()
+
+
+AFFINITIES = st.integers(1, 100).map(lambda hundredths: hundredths / 100)
+
+
+@given(affinities=st.lists(AFFINITIES, max_size=6), hard=st.booleans(), turned=st.lists(st.booleans(), min_size=7))
+def test_affinities_on_a_pair_multiply_and_a_hard_rule_is_zero(
+    small: Axes, affinities: list[float], hard: bool, turned: list[bool]
+) -> None:
+    terms = [{"tone": "low"}, {"pace": "more"}]
+    rules = [{"affinity": affinity, "pair": terms} for affinity in affinities]
+    rules += [{"hard": terms}] * hard
+    for rule, turn in zip(rules, turned, strict=False):
+        form = next(name for name in ("pair", "hard") if name in rule)
+        rule[form] = terms[::-1] if turn else terms
+    tables = compile_tables(ruled(small, *rules))
+    exact = float(np.prod(affinities)) * ONE
+    found = edge(small, tables, "pace", "low", "more")
+    assert found == 0 if hard else found >= 1 and abs(found - max(exact, 1)) <= 0.5 + 1e-9
+    assert edge(small, tables, "pace", "low", "usual") == edge(small, tables, "pace", "even", "more") == ONE
+
+
+def test_a_rules_affinity_multiplies_what_the_scenario_gives(small: Axes) -> None:
+    rules = [
+        {"affinity": 0.5, "pair": [{"scenario": "castle"}, level]}
+        for level in ({"tone": "low"}, {"user_state": "angry"})
+    ]
+    tables = compile_tables(ruled(small, *rules))
+    assert tables.scenario_tone[0].tolist() == [38, 77, 256]  # 0.5 · 0.3 · 256
+    assert tables.scenario_state[0].tolist() == [256, 0, 64]
+
+
+RULES: list[dict[str, Any]] = [
+    {"affinity": 0.7, "pair": [{"cue": "sigh"}, {"tone": "#soft"}]},
+    {"affinity": 0.3, "pair": [{"tone_family": "calm"}, {"cue": ["sigh", "none"]}]},
+    {"hard": [{"user_state": "sad"}, {"tone_family": "play"}]},
+    {"affinity": 0.9, "pair": [{"tone": "teasing"}, {"user_state": "#heavy"}]},
+    {"affinity": 0.2, "triple": [{"user_state": "sad"}, {"tone_family": "play"}, {"domain": "stories"}]},
+    {"affinity": 0.6, "triple": [{"domain": "stories"}, {"user_state": "#heavy"}, {"tone_family": ["calm", "play"]}]},
+]
+
+
+@given(order=st.permutations(RULES))
+def test_the_order_of_rules_does_not_matter(small: Axes, order: list[dict[str, Any]]) -> None:
+    for one, other in zip(compile_tables(ruled(small, *RULES)), compile_tables(ruled(small, *order)), strict=True):
+        assert (one == other).all()
+
+
+def test_a_triple_holds_for_its_three_levels_together_only(small: Axes) -> None:
+    tables = compile_tables(ruled(small, *RULES[4:]))
+    stories = small.codes["domain"]["stories"]
+    assert tables.domain_state_family[stories].tolist() == [[256, 256], [154, 31], [154, 154]]
+    assert (tables.domain_state_family[1 - stories] == ONE).all()
+
+
+def test_a_seed_that_tells_nothing_is_open_to_every_level_it_may_meet(small: Axes) -> None:
+    seed = persona(world="invented")
+    for axis in AXIS_NAMES[1:]:
+        assert open_levels(small, seed, axis) == set(small.codes[axis])
+
+
+# castle: stories, character or companion, invented, needs authority, for children
+# platform-change: travel, service or companion, real, needs sight
+# night-train: travel, expert, any world, for grown-ups
+@pytest.mark.parametrize(
+    ("fields", "met"),
+    [
+        ({"stances": ["companion"]}, {"platform-change"}),
+        ({"stances": ["companion"], "world": "invented"}, {"castle"}),
+        ({"stances": ["expert"]}, {"night-train"}),
+        ({"stances": ["expert"], "world": "invented"}, {"night-train"}),
+        ({"stances": ["service", "expert"]}, {"platform-change", "night-train"}),
+        ({"stances": ["practice"]}, set()),
+        ({"world": "invented"}, {"castle"}),
+        ({"world": "invented", "bridges": {"travel": "They ride."}}, set()),
+        ({"world": "invented", "bridges": {"stories": "They dream."}}, {"castle"}),
+        ({"stances": ["service", "expert"], "bridges": {"stories": "They dream."}}, set()),
+        ({"stances": ["service", "expert"], "bridges": {"stories": "They dream.", "travel": "They ride."}},
+         {"platform-change", "night-train"}),
+        ({"stances": ["service", "expert"], "locks": {"scenarios": {"never": ["sight"]}}}, {"night-train"}),
+        ({"stances": ["service", "expert"], "locks": {"scenarios": {"never": ["authority"]}}},
+         {"platform-change", "night-train"}),
+        ({"stances": ["service", "expert"], "locks": {"scenarios": {"never": ["night-train"]}}}, {"platform-change"}),
+        ({"stances": ["service", "expert"], "locks": {"scenarios": {"never": ["travel"]}}}, set()),
+        ({"stances": ["service", "expert"], "locks": {"levels": {"scenario": {"only": ["night-train"]}}}},
+         {"night-train"}),
+        ({"stances": ["expert"], "age": 17}, set()),
+        ({"stances": ["expert"], "age": 18}, {"night-train"}),
+        ({"stances": ["expert"], "rating": "mature"}, {"night-train"}),
+        ({"world": "invented", "rating": "mature"}, set()),
+        ({"world": "invented", "age": 9}, {"castle"}),
+    ],
+)  # fmt: skip
+def test_a_seed_meets_a_scenario_by_bridge_stance_needs_world_and_audience(
+    small: Axes, fields: dict[str, Any], met: set[str]
+) -> None:
+    seed = persona(**fields)
+    assert open_levels(small, seed, "scenario") == met
+    assert met <= {scenario.id for scenario in small.scenario if meets(seed, scenario)}
+
+
+@pytest.mark.parametrize(
+    ("stances", "stance"),
+    [(["companion", "service"], "service"), (["companion"], "companion"), (["expert"], None), (None, "companion")],
+)
+def test_a_personas_stance_is_the_first_of_the_scenarios_that_the_seed_plays(
+    small: Axes, stances: list[str] | None, stance: str | None
+) -> None:
+    platform_change = small.scenario[small.codes["scenario"]["platform-change"]]
+    assert stance_of(persona(stances=stances), platform_change) == stance
+
+
+@pytest.mark.parametrize(
+    ("register", "spoken"),
+    [
+        ("intimate", {"intimate", "casual"}),
+        ("casual", {"intimate", "casual", "neutral"}),
+        ("neutral", {"casual", "neutral", "formal"}),
+        ("formal", {"neutral", "formal"}),
+        (None, {"intimate", "casual", "neutral", "formal"}),
+    ],
+)
+def test_a_seed_speaks_its_register_or_one_step_beside(small: Axes, register: str | None, spoken: set[str]) -> None:
+    assert open_levels(small, persona(speech={"register": register}), "register") == spoken
+
+
+@pytest.mark.parametrize(
+    ("traits", "locks", "moods"),
+    [
+        (None, {}, {"none", "openness+1", "openness-1", "openness+1.neuroticism-1"}),
+        (MIDDLING, {}, {"none", "openness+1", "openness-1", "openness+1.neuroticism-1"}),
+        (MIDDLING | {"openness": 5}, {}, {"none", "openness-1"}),
+        (MIDDLING | {"openness": 1}, {}, {"none", "openness+1", "openness+1.neuroticism-1"}),
+        (MIDDLING | {"neuroticism": 1}, {}, {"none", "openness+1", "openness-1"}),
+        (MIDDLING, {"openness": [3]}, {"none"}),
+        (MIDDLING, {"openness": [2, 3]}, {"none", "openness-1"}),
+        (MIDDLING, {"neuroticism": [3, 4, 5]}, {"none", "openness+1", "openness-1"}),
+        (MIDDLING, {"agreeableness": [3]}, {"none", "openness+1", "openness-1", "openness+1.neuroticism-1"}),
+    ],
+)
+def test_a_mood_stays_within_one_to_five_and_the_locks(
+    small: Axes, traits: dict[str, int] | None, locks: dict[str, list[int]], moods: set[str]
+) -> None:
+    assert open_levels(small, persona(traits=traits, locks={"traits": locks}), "temperament") == moods
+
+
+@given(home=st.fixed_dictionaries({trait: st.integers(1, 5) for trait in TRAITS}), data=st.data())
+def test_no_mood_takes_a_shipped_trait_out_of_its_band(axes: Axes, home: dict[str, int], data: st.DataObject) -> None:
+    bands = {
+        trait: sorted({home[trait], *data.draw(st.sets(st.integers(1, 5)))})
+        for trait in data.draw(st.sets(st.sampled_from(TRAITS)))
+    }
+    seed = persona(traits=home, locks={"traits": bands})
+    allowed = seed_masks(axes, seed)[AXIS_NAMES.index("temperament")]
+    for code, mood in enumerate(axes.temperament):
+        shifted = {trait: home[trait] + step for trait, step in mood.shift.items()}
+        assert allowed[code] == all(level in bands.get(trait, range(1, 6)) for trait, level in shifted.items())
+
+
+@pytest.mark.parametrize(
+    ("locks", "axis", "left"),
+    [
+        ({"tones": {"never": ["low"]}}, "tone", {"even", "teasing"}),
+        ({"tones": {"never": ["calm"]}}, "tone", {"teasing"}),
+        ({"tones": {"only": ["calm"]}}, "tone", {"low", "even"}),
+        ({"tones": {"only": ["calm", "teasing"], "never": ["low"]}}, "tone", {"even", "teasing"}),
+        ({"tones": {"only": ["even"], "never": ["calm"]}}, "tone", set()),
+        ({"tones": {"only": ["calm"]}, "levels": {"tone": {"never": ["low"]}}}, "tone", {"even"}),
+        ({"levels": {"pace": {"only": ["usual", "more"]}}}, "pace", {"usual", "more"}),
+        ({"levels": {"pace": {"only": ["usual", "more"], "never": ["more"]}}}, "pace", {"usual"}),
+        ({"levels": {"user_state": {"never": ["sad", "angry"]}}}, "user_state", {"neutral"}),
+        ({"levels": {"register": {"only": ["formal"]}}}, "register", {"formal"}),
+        ({"levels": {"temperament": {"only": ["none"]}}}, "temperament", {"none"}),
+    ],
+)
+def test_a_lock_leaves_what_it_names_and_touches_no_other_axis(
+    small: Axes, locks: dict[str, Any], axis: str, left: set[str]
+) -> None:
+    assert open_levels(small, persona(locks=locks), axis) == left
+    for other in AXIS_NAMES:
+        if other != axis:
+            assert open_levels(small, persona(locks=locks), other) == open_levels(small, persona(), other)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "problem", "remedy"),
+    [
+        ({"bridges": {"space": "They fly."}}, "bridges", "there is no 'space'", "Known: stories, travel."),
+        ({"bridges": {"travle": "They ride."}}, "bridges", "there is no 'travle'", "Did you mean 'travel'?"),
+        ({"locks": {"tones": {"never": ["flat"]}}}, "locks.tones", "there is no 'flat'",
+         "Known: calm, even, low, play, teasing."),
+        ({"locks": {"tones": {"only": ["low", "flat"]}}}, "locks.tones", "there is no 'flat'", "Known: calm"),
+        ({"locks": {"scenarios": {"never": ["smell"]}}}, "locks.scenarios.never", "there is no 'smell'",
+         "Known: authority, castle, night-train, platform-change, sight, stories, travel."),
+        ({"speech": {"register": "stiff"}}, "speech.register", "there is no 'stiff'",
+         "Known: casual, formal, intimate, neutral."),
+        ({"locks": {"levels": {"mood": {"never": ["grim"]}}}}, "locks.levels", "there is no 'mood'", "Known: cue"),
+        ({"locks": {"levels": {"pace": {"only": ["warp"]}}}}, "locks.levels.pace", "there is no 'warp'",
+         "Known: less, more, usual."),
+        ({"locks": {"levels": {"pace": {"never": ["warp"]}}}}, "locks.levels.pace", "there is no 'warp'",
+         "Known: less, more, usual."),
+        ({"stances": ["practice"]}, "bridges", "its locks leave no scenario",
+         "No scenario of its domains takes the stances practice: add a bridge or a stance, or unlock a need."),
+        ({"bridges": {"stories": "They dream."}}, "bridges", "its locks leave no scenario",
+         "No scenario of its domains takes the stances companion, character:"),
+        ({"locks": {"scenarios": {"never": ["sight"]}}}, "bridges", "its locks leave no scenario", "No scenario of"),
+        ({"locks": {"levels": {"scenario": {"only": ["castle"]}}}}, "locks.levels.scenario",
+         "its locks leave no scenario", "No scenario of its domains"),
+        ({"locks": {"tones": {"never": ["calm", "play"]}}}, "locks.tones", "its locks leave no tone",
+         "Free at least one level."),
+        ({"locks": {"tones": {"only": ["low"], "never": ["calm"]}}}, "locks.tones", "its locks leave no tone", "Free"),
+        ({"locks": {"levels": {"cue": {"never": ["none", "sigh"]}}}}, "locks.levels.cue", "its locks leave no cue",
+         "Free"),
+        ({"speech": {"register": "formal"}, "locks": {"levels": {"register": {"only": ["casual"]}}}},
+         "locks.levels.register", "its locks leave no register", "Free"),
+        ({"traits": MIDDLING | {"openness": 5}, "locks": {"levels": {"temperament": {"only": ["openness+1"]}}}},
+         "locks.levels.temperament", "its locks leave no temperament", "Free"),
+    ],
+)  # fmt: skip
+def test_a_seed_that_refers_to_nothing_or_has_nothing_left_is_a_fault(
+    small: Axes, fields: dict[str, Any], field: str, problem: str, remedy: str
+) -> None:
+    (fault,) = seed_faults(small, persona(**fields), "seeds.jsonl", 12)
+    assert fault == Fault("seeds.jsonl", 12, field, problem, fault.remedy)
+    assert fault.remedy.startswith(remedy)
+
+
+def test_every_unknown_id_and_every_empty_axis_of_a_seed_is_listed_at_once(small: Axes) -> None:
+    unknown = persona(
+        bridges={"space": "They fly.", "sea": "They swim.", "travel": "They ride."},
+        speech={"register": "stiff"},
+        locks={"levels": {"pace": {"only": ["warp"]}}},
+    )
+    fields = [(fault.field, fault.problem) for fault in seed_faults(small, unknown, "f", 1)]
+    assert fields == [
+        ("bridges", "there is no 'sea'"),
+        ("bridges", "there is no 'space'"),
+        ("speech.register", "there is no 'stiff'"),
+        ("locks.levels.pace", "there is no 'warp'"),
+    ]
+    empty = persona(stances=["practice"], locks={"tones": {"never": ["calm", "play"]}})
+    assert [fault.field for fault in seed_faults(small, empty, "f", 1)] == ["bridges", "locks.tones"]
+
+
+def test_the_shipped_seeds_are_at_home_on_the_shipped_axes(shipped_seeds: list[Seed], axes: Axes) -> None:
+    for seed in shipped_seeds:
+        assert list(seed_faults(axes, seed, "f", 1)) == []
+        reached = {scenario.domain for scenario in axes.scenario if meets(seed, scenario)}
+        assert reached == set(seed.bridges or ()), f"{seed.id}: a bridge leads nowhere"
