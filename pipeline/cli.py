@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; a user's mistake is a message and an exit code, never a traceback."""
     try:
         status = app(args=arguments, standalone_mode=False, prog_name="personas")
+        if status == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt  # typer has made an exit code of it
         sys.exit(status or 0)
     except typer.Exit as done:
         sys.exit(done.exit_code)

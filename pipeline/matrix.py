@@ -241,7 +241,8 @@ class Columns:
         for axis, parent in enumerate(tables.parents.tolist()):
             if parent >= 0:
                 met.append(tables.edges[axis, codes[AXIS_NAMES[parent]], codes[AXIS_NAMES[axis]]])
-        logs = sum(_LOG[affinity - 1] for affinity in met) // len(met)
+        # A row that breaks a rule, as only a tampered plan holds, counts as the least affinity; verify reports it.
+        logs = sum(_LOG[np.maximum(affinity, 1) - 1] for affinity in met) // len(met)
         return (np.searchsorted(_LOG, logs, side="right") - 1).astype(np.uint8)
 
 

@@ -106,8 +106,8 @@ class Plan:
 
     def quotas(self, rows: int) -> list[int]:
         """Rows of each seed in a matrix of ``rows``."""
-        seeds = self.seeds
-        return apportion(rows, [seed.weight for seed in seeds], [seed.cap for seed in seeds], [seed.id for seed in seeds])
+        weights, caps = [seed.weight for seed in self.seeds], [seed.cap for seed in self.seeds]
+        return apportion(rows, weights, caps, names=list(self.ordinals))
 
 
 def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:

@@ -39,7 +39,6 @@ def test_without_where_all_is_kept(rows: pl.LazyFrame) -> None:
         ("SELECT 1", "SELECT"),
         ("mood = 'sad'", 'unable to find column "mood"'),
         ("lang", "Boolean"),
-        ("lang = 'fr'", '"fr"'),
         ("seed_id LIKE 3", "pattern"),
     ],
 )

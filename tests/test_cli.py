@@ -324,7 +324,7 @@ def test_bad_sql_is_a_line_and_exit_code_2(run: Run, out: Path, sql: str, source
 def test_more_rows_than_there_are_personas_is_refused_with_the_most_there_are(run: Run, out: Path) -> None:
     done = run("query", "SELECT count(*) FROM personas", "--out", out, "--virtual", 10**9)
     assert done.code == 1
-    assert "1,000,000,000 rows asked for, but these 2 seeds have at most 384 distinct rows" in done.err
+    assert re.search(r"1,000,000,000 rows asked for, but these 2 seeds have at most \d+ distinct rows", done.err)
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))

@@ -132,7 +132,7 @@ def test_distances_are_half_the_differences_of_shares(version: Version, plan: Pl
     assert quality is not None
     assert quality.distance == pytest.approx(by_hand, abs=1e-6)
     assert quality.worst_distance == pytest.approx(max(by_hand.values()), abs=1e-6)
-    assert quality.worst_distance < 0.05
+    assert quality.worst_distance < 0.08  # at 20,000 rows, one in seven is there to cover a rare pair
 
 
 def test_rows_that_all_have_one_level_are_as_far_off_as_its_share_is_below_one(plan: Plan) -> None:

@@ -54,7 +54,7 @@ def test_a_command_line_may_be_piped_and_have_placeholders(line: str) -> None:
     assert fault(line) is None
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b(?=`| {2,}|\n)", README))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:`|^\$ |^ {4})make ([a-z]+)\b", README, re.MULTILINE))))
 def test_every_make_target_named_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 

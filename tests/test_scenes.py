@@ -183,18 +183,21 @@ def test_a_part_is_rendered_once_for_all_personas_that_share_it(
     assert list(rendered) == list(PART_NAMES)
 
 
+ALWAYS = {
+    "who", "speech", "bridge", "setting", "tone", "verbosity", "turn_taking", "relationship", "facts", "limits",
+    "voice", "safety", "staying",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("frame", FRAMES)
 def test_every_persona_has_the_parts_no_scene_goes_without(
     scenes: dict[str, pl.DataFrame], parts: dict[str, Parts], frame: str
 ) -> None:
-    always = {
-        "who", "speech", "bridge", "setting", "tone", "verbosity", "turn_taking", "relationship", "facts", "limits",
-        "voice", "safety", "staying",
-    }  # fmt: skip
+    assert ALWAYS.isdisjoint(LEFT_OUT_FIRST)
     for row, scene in told(scenes[frame]):
         texts = texts_of(row, parts[frame])
-        assert always <= set(texts)
-        assert all(texts[name] in scene for name in always)
+        assert set(texts) >= ALWAYS
+        assert all(texts[name] in scene for name in ALWAYS)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -312,7 +315,7 @@ def test_personas_that_share_a_part_have_both_of_its_phrasings_between_them(
             if both[0] != both[1]:
                 for phrasing, text in enumerate(both):
                     counts[phrasing] += bool(text) and text in scene
-        if any(counts):
+        if sum(counts) >= 200:  # of fewer, either may have most by chance
             assert 0.35 < counts[0] / sum(counts) < 0.65, name
 
 

@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from pipeline.axes import Axes
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.matrix import Expansion, PersonaMatrix
-from pipeline.plan import Plan, make_plan, plan_json
-from pipeline.seeds import Seed
+from pipeline.plan import Plan, plan_json
 from pipeline.store import (
     Manifest,
     Version,
@@ -107,7 +105,7 @@ def test_a_manifest_reads_back_as_it_was_written(version: Version) -> None:
 def test_a_manifest_tells_what_the_version_is_made_of(version: Version, plan: Plan) -> None:
     manifest = version.manifest
     assert (manifest.plan, manifest.rows, manifest.base_rows, manifest.seeds, manifest.shard_rows) == (
-        plan.id, ROWS, 20_000, 12, SHARD_ROWS
+        plan.id, ROWS, plan.base_rows, len(plan.seeds), SHARD_ROWS
     )  # fmt: skip
     assert manifest.polars == pl.__version__
     assert [(file.path, file.rows) for file in manifest.files] == [
@@ -132,8 +130,7 @@ def test_a_version_holds_the_rows_of_its_plan_in_order_of_id(version: Version, p
     PersonaMatrix.validate(rows)
 
 
-def test_shard_size_and_order_of_building_change_no_row(shipped_seeds: list[Seed], axes: Axes, tmp_path: Path) -> None:
-    plan = make_plan(shipped_seeds[:24], axes, 1_000)  # a dozen seeds have hardly 400,000 rows between them
+def test_shard_size_and_order_of_building_change_no_row(plan: Plan, tmp_path: Path) -> None:
     small = stored(tmp_path / "small", plan, 400_000, 131_072)
     again = stored(tmp_path / "again", plan, 400_000, 131_072, order=lambda numbers: numbers[::-1])
     large = stored(tmp_path / "large", plan, 400_000, 393_216)

@@ -28,7 +28,7 @@ from pipeline.store import current_version, described, finished_shard, write_tex
 from tests.conftest import ROOT
 from tests.small_versions import SHARD_ROWS, built
 
-ROWS, SEEDS = 300_000, 24  # three shards; a dozen seeds have hardly more rows
+ROWS = 300_000  # three shards
 PERSONAS = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 MARKER = "PERSONAS_TEST_RUN"
 
@@ -54,11 +54,11 @@ sys.addaudithook(record)
 
 
 @pytest.fixture(scope="module")
-def seeds_file(shipped_seeds: list[Seed], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seeds_file(seeds: list[Seed], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("seeds") / "seeds.jsonl"
     write_text(
         path,
-        "".join(canonical_json(seed.model_dump(mode="json", by_alias=True)) + "\n" for seed in shipped_seeds[:SEEDS]),
+        "".join(canonical_json(seed.model_dump(mode="json", by_alias=True)) + "\n" for seed in seeds),
     )
     return path
 
@@ -164,13 +164,14 @@ def start(
     def start(workers: int) -> Running:
         folder = tmp_path_factory.mktemp("run")
         config = planned(folder / "data", workers)
-        process = subprocess.Popen(
-            [*PERSONAS, "build", "-c", str(toml(config, folder))],
-            env=os.environ | {"PYTHONPATH": str(ROOT), MARKER: str(config.out)},
-            stdout=subprocess.DEVNULL,
-            stderr=(folder / "stderr.txt").open("w"),
-            start_new_session=True,
-        )
+        with (folder / "stderr.txt").open("w") as stderr:
+            process = subprocess.Popen(
+                [*PERSONAS, "build", "-c", str(toml(config, folder))],
+                env=os.environ | {"PYTHONPATH": str(ROOT), MARKER: str(config.out)},
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
         started.append(Running(config, process))
         return started[-1]
 
@@ -187,9 +188,11 @@ def states(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_build_tells_what_it_made_and_how_long_each_stage_took(two_workers: tuple[RunConfig, BuildResult]) -> None:
+def test_a_build_tells_what_it_made_and_how_long_each_stage_took(
+    two_workers: tuple[RunConfig, BuildResult], seeds: list[Seed]
+) -> None:
     config, result = two_workers
-    assert (result.rows, result.seeds) == (ROWS, SEEDS)
+    assert (result.rows, result.seeds) == (ROWS, len(seeds))
     assert list(result.stages) == ["validate", "plan", "expand", "write", "verify"]
     assert 0 < sum(result.stages.values()) <= result.total_s
     assert result.peak_rss_mb > 100

@@ -1,0 +1,418 @@
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.axes import AXIS_NAMES, Axes, Term
+from pipeline.axis_files import load_axes
+from pipeline.errors import PlanRefused, UsageError
+from pipeline.kernel import SEQUENCE_END
+from pipeline.matrix import Expansion
+from pipeline.plan import (
+    MAX_SEEDS,
+    Plan,
+    PlannedSeed,
+    _cap_bits,
+    apportion,
+    decode,
+    make_plan,
+    pairs_covered,
+    persona_id,
+    plan_json,
+    read_plan,
+    split_id,
+    variants,
+)
+from pipeline.rules import axis_codes
+from pipeline.seeds import TRAITS, LevelLock, Locks, Seed
+
+BASE_ROWS = 20_000  # of the plan fixture
+WEIGHT_AND_CAP = st.tuples(st.integers(1, 12), st.integers(0, 12) | st.just(100))
+
+
+@pytest.fixture(scope="module")
+def small_axes() -> Axes:
+    return load_axes(Path(__file__).parent / "small_axes")
+
+
+@pytest.fixture
+def open_seed(seeds: list[Seed]) -> Callable[..., Seed]:
+    """A seed that every scenario of the small axes is open to, but for the levels it is locked to."""
+
+    def made(name: str, **only: tuple[str, ...]) -> Seed:
+        locks = Locks(levels={axis: LevelLock(only=levels) for axis, levels in only.items()})
+        speech = seeds[0].speech.model_copy(update={"register_": None})
+        open_to_all = {"bridges": None, "stances": ("service", "companion"), "traits": None}
+        return seeds[0].model_copy(update={"id": name, "locks": locks, "speech": speech, **open_to_all})
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(plan: Plan) -> list[tuple[int, int, tuple[int, ...]]]:
+    """Seed, variant and codes of every row at base_rows."""
+    rows = Expansion(plan, BASE_ROWS).codes(0, BASE_ROWS)
+    return [(s, k, tuple(c)) for s, k, c in zip(*(part.tolist() for part in rows), strict=True)]
+
+
+def webster(total: int, weights: list[int], caps: list[int]) -> list[int]:
+    """Seat by seat: each goes to the greatest weight / (2 seats + 1), of equal ones to the first."""
+    rows = [0] * len(weights)
+    for _ in range(total):
+        open_to = [i for i in range(len(rows)) if rows[i] < caps[i]]
+        rows[max(open_to, key=lambda i: (Fraction(weights[i], 2 * rows[i] + 1), -i))] += 1
+    return rows
+
+
+@given(st.lists(WEIGHT_AND_CAP, min_size=1, max_size=7), st.integers(0, 60))
+@example([(5, 6), (1, 3), (1, 5)], 4)
+def test_rows_go_to_seeds_by_websters_method(weights_and_caps: list[tuple[int, int]], total: int) -> None:
+    weights, caps = (list(column) for column in zip(*weights_and_caps, strict=True))
+    total = min(total, sum(caps))
+    assert apportion(total, weights, caps) == webster(total, weights, caps)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 10**6), st.integers(0, 31)), min_size=1, max_size=30),
+    st.floats(0, 1),
+    st.integers(1, 1000),
+)
+def test_no_seed_loses_a_row_when_the_total_grows(
+    weights_and_bits: list[tuple[int, int]], share: float, more: int
+) -> None:
+    weights, caps = [w for w, _ in weights_and_bits], [1 << bits for _, bits in weights_and_bits]
+    total = int(sum(caps) * share)
+    grown = min(total + more, sum(caps))
+    rows, after = apportion(total, weights, caps), apportion(grown, weights, caps)
+    assert (sum(rows), sum(after)) == (total, grown)
+    assert all(n <= m <= cap for n, m, cap in zip(rows, after, caps, strict=True))
+    # Webster's optimum: nobody's last row has less claim than another's next.
+    last = min((Fraction(w, 2 * n - 1) for w, n in zip(weights, rows, strict=True) if n), default=Fraction(10**9))
+    claims = (Fraction(w, 2 * n + 1) for w, n, cap in zip(weights, rows, caps, strict=True) if n < cap)
+    assert last >= max(claims, default=Fraction(0))
+
+
+def test_too_many_rows_are_refused_with_the_tightest_seeds() -> None:
+    with pytest.raises(PlanRefused) as refused:
+        apportion(100, [1, 10, 1], [16, 16, 64], names=["anna", "bert", "cora"])
+    message = str(refused.value)
+    assert "100 rows asked for, but these 3 seeds have at most 96 distinct rows" in message
+    assert "Ask for fewer rows" in message
+    assert message.endswith("bert (16), anna (16), cora (64)")
+
+
+def test_a_plan_asked_for_more_rows_than_it_has_names_its_seeds(plan: Plan) -> None:
+    most = sum(seed.cap for seed in plan.seeds)
+    assert sum(plan.quotas(most)) == most
+    with pytest.raises(PlanRefused, match=rf"have at most {most:,} distinct rows") as refused:
+        plan.quotas(most + 1)
+    tightest = min(plan.seeds, key=lambda seed: seed.cap)
+    assert f"{tightest.id} ({tightest.cap:,})" in str(refused.value)
+
+
+def test_a_seed_of_twice_the_weight_has_twice_the_rows(plan: Plan) -> None:
+    seeds = tuple(dataclasses.replace(plan.seeds[0], weight=weight) for weight in (1000, 2000, 500))
+    assert dataclasses.replace(plan, seeds=seeds).quotas(700) == [200, 400, 100]
+
+
+@pytest.mark.parametrize(
+    ("likeliest", "bits"),
+    [(1.0, 0), (0.51, 0), (0.49, 1), (1 / 1000, 9), (2.0**-20, 19), (2.0**-20 * (1 - 1e-9), 20), (1e-30, 31)],
+)
+def test_a_seed_has_rows_while_its_likeliest_persona_fills_less_than_one(likeliest: float, bits: int) -> None:
+    assert _cap_bits(likeliest) == bits
+
+
+def test_no_persona_occurs_twice_even_with_all_rows_a_plan_has(plan: Plan) -> None:
+    most = sum(seed.cap for seed in plan.seeds)
+    rows = Expansion(plan, most).codes(0, most)
+    told = np.column_stack([rows.seeds.view(np.uint8).reshape(most, 4), rows.codes])
+    assert len(np.unique(told.view(f"V{told.shape[1]}"))) == most
+    ids = (rows.seeds.astype(np.uint64) << np.uint64(32)) | rows.variants
+    assert (np.diff(ids.astype(np.int64)) > 0).all()
+
+
+def test_every_feasible_pair_occurs_at_base_rows(plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]) -> None:
+    occurring = {
+        f"{AXIS_NAMES[a]}, {AXIS_NAMES[b]}": len({(codes[a], codes[b]) for _, _, codes in whole})
+        for a, b in combinations(range(len(AXIS_NAMES)), 2)
+    }
+    assert occurring == {name: pair["feasible"] for name, pair in plan.report["pairs"].items()}
+    assert pairs_covered(plan) == (sum(occurring.values()), sum(occurring.values()))
+
+
+def test_no_row_breaks_a_rule(plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]) -> None:
+    axes = plan.axes
+    met = {(a, b): {(c[a], c[b]) for _, _, c in whole} for a, b in combinations(range(len(AXIS_NAMES)), 2)}
+    for rule in axes.rules:
+        if rule.hard:
+            (a, one), (b, other) = sorted(places(axes, term) for term in rule.hard)
+            assert met[a, b].isdisjoint((x, y) for x in one for y in other), rule.reason
+
+
+def places(axes: Axes, term: Term) -> tuple[int, list[int]]:
+    axis, codes = axis_codes(axes, term)
+    return AXIS_NAMES.index(axis), codes
+
+
+def test_no_row_leaves_what_its_scenario_allows(plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]) -> None:
+    axes = plan.axes
+    for codes in {codes for _, _, codes in whole}:
+        at = {name: axes.levels[name][code].id for name, code in zip(AXIS_NAMES, codes, strict=True)}
+        scenario = axes.scenario[codes[0]]
+        assert at["user_state"] in scenario.states
+        assert axes.tone[codes[2]].family in scenario.tone_families
+        assert at["relationship"] in scenario.relationships
+        assert at["verbosity"] in scenario.verbosity
+        assert at["environment"] in scenario.environment.allowed
+
+
+def test_no_row_breaks_a_lock_of_its_seed(
+    plan: Plan, seeds: list[Seed], whole: list[tuple[int, int, tuple[int, ...]]]
+) -> None:
+    axes = plan.axes
+    for ordinal, _, codes in whole:
+        seed, scenario, tone = seeds[ordinal], axes.scenario[codes[0]], axes.tone[codes[2]]
+        assert seed.bridges is not None
+        assert scenario.domain in seed.bridges
+        assert {*scenario.stances} & {*seed.played}
+        assert {*seed.locks.scenarios.never}.isdisjoint({scenario.id, scenario.domain, *scenario.needs})
+        assert {*seed.locks.tones.never}.isdisjoint({tone.id, tone.family})
+        assert seed.locks.tones.only is None or {*seed.locks.tones.only} & {tone.id, tone.family}
+        assert abs(axes.codes["register"][str(seed.speech.register_)] - codes[AXIS_NAMES.index("register")]) <= 1
+        for trait, step in axes.temperament[codes[-1]].shift.items():
+            assert getattr(seed.traits, trait) + step in seed.locks.traits.get(trait, range(1, 6))
+        for axis, lock in seed.locks.levels.items():
+            level = axes.levels[axis][codes[AXIS_NAMES.index(axis)]].id
+            assert level not in lock.never
+            assert lock.only is None or level in lock.only
+
+
+def ids_of(plan: Plan, seed: int, rows: int) -> list[int]:
+    length, extra = variants(plan, seed, rows)
+    return [*range(length), *extra]
+
+
+@given(st.data())
+def test_a_larger_matrix_holds_every_row_of_a_smaller_one(plan: Plan, data: st.DataObject) -> None:
+    seed = data.draw(st.integers(0, len(plan.seeds) - 1))
+    base, most = plan.quotas(BASE_ROWS)[seed], plan.seeds[seed].cap
+    count = st.one_of(st.integers(0, most), st.integers(plan.prefixes[seed] - 2, base + 2))
+    fewer, more = sorted((data.draw(count), data.draw(count)))
+    small, large = ids_of(plan, seed, fewer), ids_of(plan, seed, more)
+    assert (len(small), len(large)) == (fewer, more)
+    assert {*small} <= {*large}
+    assert large == sorted({*large})
+
+
+def test_coverage_rows_come_in_at_the_rows_they_were_frozen_for(plan: Plan) -> None:
+    frozen = Counter(row.seed for row in plan.coverage)
+    for seed, quota in enumerate(plan.quotas(BASE_ROWS)):
+        assert plan.prefixes[seed] + frozen[seed] == quota
+        held = {row.variant for row in plan.coverage if row.seed == seed}
+        assert held <= {*ids_of(plan, seed, quota)}
+        assert held.isdisjoint(ids_of(plan, seed, plan.prefixes[seed]))
+
+
+def test_a_row_decodes_alone_to_what_it_is_in_the_matrix(
+    plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]
+) -> None:
+    coverage = {(row.seed, row.variant) for row in plan.coverage}
+    pulled_forward = [row for row in whole if row[:2] in coverage and row[1] < SEQUENCE_END]
+    slots = [row for row in whole if row[1] >= SEQUENCE_END]
+    assert len(pulled_forward) + len(slots) == len(coverage)
+    assert pulled_forward
+    assert slots
+    for seed, variant, codes in [*pulled_forward, *slots, *whole[::97]]:
+        assert decode(plan, seed, variant) == codes
+
+
+@pytest.mark.parametrize(
+    ("seed", "variant", "says"),
+    [
+        (1_000, 0, r"no seed with ordinal 1,000; it has \d+"),
+        (-1, 0, "no seed"),
+        (3, SEQUENCE_END + 9999, "no coverage slot 9,999"),
+    ],
+)
+def test_an_id_that_the_plan_does_not_have_is_refused(plan: Plan, seed: int, variant: int, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        decode(plan, seed, variant)
+
+
+@given(st.integers(0, MAX_SEEDS - 1), st.integers(0, 2**32 - 1))
+def test_an_id_tells_seed_and_variant_and_stays_exact_in_json_readers(seed: int, variant: int) -> None:
+    persona = persona_id(seed, variant)
+    assert split_id(persona) == (seed, variant)
+    assert int(float(persona)) == persona
+
+
+def test_a_plan_that_is_saved_and_read_is_the_same_plan(
+    plan: Plan, tmp_path: Path, whole: list[tuple[int, int, tuple[int, ...]]]
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(plan_json(plan), "utf-8")
+    read = read_plan(path)
+    assert read.id == plan.id
+    assert plan_json(read) == plan_json(plan)
+    rows = Expansion(read, BASE_ROWS).codes(0, BASE_ROWS)
+    assert [tuple(codes) for codes in rows.codes.tolist()] == [codes for _, _, codes in whole]
+    assert [seed.split for seed in read.seeds] == [seed.split for seed in plan.seeds]
+
+
+def changed(document: dict[str, Any], *path: str | int, value: object) -> dict[str, Any]:
+    place: Any = document
+    for step in path[:-1]:
+        place = place[step]
+    assert place[path[-1]] != value
+    place[path[-1]] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("weights", 3, 0), 77),
+        (("weights",), []),
+        (("tables", "scenario_state", 0, 0), 99),
+        (("tables",), {}),
+        (("coverage", 0, 5), 200),
+        (("coverage", 0), [1]),
+        (("prefixes", 0), 1),
+        (("base_rows",), 3),
+        (("axes", "scenario", 0, "share"), 7.5),
+        (("seeds", 0, "allowed", 1), "1"),
+        (("seeds", 0, "license"), "MIT"),
+        (("seeds",), None),
+        (("id",), "0123456789ab"),
+    ],
+)
+def test_a_plan_changed_by_hand_is_refused(plan: Plan, tmp_path: Path, path: tuple[str, ...], value: object) -> None:
+    document = changed(json.loads(plan_json(plan)), *path, value=value)
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(UsageError, match="changed after it was frozen.*Restore the file, or fit a new plan with"):
+        read_plan(file)
+
+
+@pytest.mark.parametrize("field", ["id", "tables", "seeds", "report"])
+def test_a_plan_that_lacks_a_part_is_refused(plan: Plan, tmp_path: Path, field: str) -> None:
+    document = json.loads(plan_json(plan))
+    del document[field]
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(UsageError, match="changed after it was frozen"):
+        read_plan(file)
+
+
+def test_a_plan_of_another_version_is_refused_with_a_way_out(plan: Plan, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(changed(json.loads(plan_json(plan)), "version", value=2)), "utf-8")
+    with pytest.raises(
+        UsageError, match="a plan of version 2; this program reads version 1. Use the program that made it"
+    ):
+        read_plan(file)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "3", "{}", '"version"', b"\xff\xfe"])
+def test_what_is_no_plan_is_refused_with_a_way_out(tmp_path: Path, text: str | bytes | None) -> None:
+    file = tmp_path / "plan.json"
+    if text is not None:
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(
+        UsageError, match=r"plan.json: not a plan that can be read .*make one with `personas plan --out`"
+    ):
+        read_plan(file)
+
+
+def planned(seed_id: str, **parts: Any) -> PlannedSeed:
+    given_parts = {"lang": "en", "license": "MIT", "weight": 1000, "cap_bits": 3, "traits": None, "stances": ()}
+    return PlannedSeed(id=seed_id, **given_parts | {"allowed": (), "fingerprint": ""} | parts)
+
+
+def test_a_seed_stays_on_its_side_of_the_split_whatever_else_changes(plan: Plan, seeds: list[Seed], axes: Axes) -> None:
+    alone = make_plan(seeds[4:5], axes, 100)
+    assert (
+        alone.seeds[0].split == plan.seeds[4].split == planned(seeds[4].id, weight=9, lang="zh", traits=(1,) * 5).split
+    )
+
+
+def test_one_seed_in_ten_is_held_out_half_of_them_for_test() -> None:
+    sides = Counter(planned(f"seed-{number}").split for number in range(10_000))
+    assert sides.keys() == {"train", "validation", "test"}
+    assert sides["train"] == pytest.approx(9_000, abs=150)
+    assert sides["test"] == pytest.approx(500, abs=110)
+
+
+def test_the_same_seeds_and_axes_give_the_same_plan(seeds: list[Seed], axes: Axes) -> None:
+    assert plan_json(make_plan(seeds[:2], axes, 600)) == plan_json(make_plan(seeds[:2], axes, 600))
+
+
+def test_a_plan_remembers_what_a_row_needs_of_a_seed(plan: Plan, seeds: list[Seed]) -> None:
+    for seed, kept in zip(seeds, plan.seeds, strict=True):
+        assert (kept.id, kept.lang, kept.license, kept.fingerprint) == (
+            seed.id,
+            seed.lang,
+            seed.license,
+            seed.fingerprint,
+        )
+        assert kept.traits == tuple(getattr(seed.traits, trait) for trait in TRAITS)
+        assert kept.stances == seed.played
+        assert kept.weight == round(seed.weight * 1000)
+
+
+def test_no_plan_is_made_of_no_seeds(axes: Axes) -> None:
+    with pytest.raises(PlanRefused, match="there are no seeds"):
+        make_plan([], axes, 10)
+
+
+def test_seeds_without_a_persona_are_named(small_axes: Axes, open_seed: Callable[..., Seed]) -> None:
+    never = [open_seed(name, user_state=("sad",), tone=("teasing",)) for name in ("ida", "ole")]
+    with pytest.raises(PlanRefused, match="2 seeds have no persona: .*: ida, ole. Free a tone family or add a bridge"):
+        make_plan([open_seed("una"), *never], small_axes, 10)
+
+
+def test_more_rows_than_are_distinct_are_refused_by_name(small_axes: Axes, open_seed: Callable[..., Seed]) -> None:
+    with pytest.raises(PlanRefused, match=r"1,000,000 rows asked for, .* loosen the tightest: una \(1,024\)"):
+        make_plan([open_seed("una"), open_seed("ida")], small_axes, 1_000_000)
+
+
+def test_a_plan_is_made_even_where_caps_and_fit_chase_each_other(
+    small_axes: Axes, open_seed: Callable[..., Seed]
+) -> None:
+    # With 32 rows of ida the fit leaves it a cap of 16, and with 16 rows one of 32.
+    ida = open_seed(
+        "ida", scenario=("castle", "platform-change"), user_state=("neutral", "sad"), verbosity=("short",),
+        environment=("quiet",), turn_taking=("waits",), pace=("usual", "more"), cue=("none",), temperament=("none",),
+    )  # fmt: skip
+    made = make_plan([ida, open_seed("ole", cue=("sigh",))], small_axes, 200)
+    quotas = made.quotas(200)
+    assert sum(quotas) == 200
+    assert all(n <= seed.cap for n, seed in zip(quotas, made.seeds, strict=True))
+
+
+def test_a_report_tells_target_attainable_and_fitted_of_every_level(plan: Plan) -> None:
+    for name in AXIS_NAMES:
+        axis = plan.report["axes"][name]
+        targets, attainable, fitted = np.array(list(axis["levels"].values())).T
+        assert [*axis["levels"]] == [level.id for level in plan.axes.levels[name]]
+        np.testing.assert_allclose(targets, plan.axes.targets(name), atol=1e-6)
+        assert axis["authored_to_attainable"] == pytest.approx(np.abs(targets - attainable).sum() / 2, abs=1e-4)
+        assert axis["attainable_to_fitted"] == pytest.approx(np.abs(attainable - fitted).sum() / 2, abs=1e-4)
+
+
+def test_fitted_shares_are_those_of_the_rows(plan: Plan) -> None:
+    rows = 6 * BASE_ROWS  # the more rows, the less coverage rows weigh
+    codes = Expansion(plan, rows).codes(0, rows).codes
+    for axis, name in enumerate(AXIS_NAMES):
+        fitted = np.array(list(plan.report["axes"][name]["levels"].values()))[:, 2]
+        np.testing.assert_allclose(np.bincount(codes[:, axis], minlength=len(fitted)) / rows, fitted, atol=0.01)
