@@ -526,6 +526,20 @@ def test_an_english_persona_answers_to_its_given_name(name: str | None, short: s
     assert name is None or name == short or name not in last
 
 
+def test_a_place_is_told_where_the_seed_s_own_words_do_not() -> None:
+    assert "Orla Keane, 51, in Portumna. You keep" in scene_of(authored("en"))["scene"]
+    assert "in Portumna." not in scene_of(authored("en", life="You never left Portumna at all."))["scene"]
+    assert scene_of(authored("zh"))["scene"].startswith("你是沈安邦，六十岁。你是嘉兴")
+    assert scene_of(authored("zh", who="你是修表的。"))["scene"].startswith("你是沈安邦，六十岁，在嘉兴。你是修表的。")
+
+
+def test_the_request_and_the_provocation_are_told_and_what_lies_beyond_them_is_not() -> None:
+    scene = scene_of(authored("en"), frame="scene")["scene"]
+    assert "“When is the next crossing?”" in scene
+    assert "“A bridge would be quicker”" in scene
+    assert "Dublin" not in scene
+
+
 @pytest.mark.parametrize(
     ("tone", "pace", "said"),
     [

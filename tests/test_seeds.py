@@ -204,6 +204,11 @@ def test_an_imported_seed_keeps_its_text_and_is_unconstrained_in_what_it_does_no
     assert seed.license == "CC0-1.0"
 
 
+def test_an_imported_seed_may_tell_who_they_are_instead_of_a_text(tmp_path: Path) -> None:
+    (seed,) = load_seeds([write(tmp_path / "seeds.jsonl", IMPORTED | {"text": None, "who": "You piloted a ferry."})])
+    assert seed.who == "You piloted a ferry."
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "problem"),
     [
@@ -246,6 +251,15 @@ def test_markup_and_templates_in_text_are_just_text(tmp_path: Path, record: Reco
     (seed,) = load_seeds([write(tmp_path / "seeds.jsonl", record)])
     assert seed.name == seed.life == seed.knows[0] == seed.speech.catchphrases[0].when == text
     assert seed.bridges == {"travel": text}
+
+
+def test_a_seed_too_deep_to_walk_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "seeds.jsonl"
+    for depth in range(880, 1000):
+        lists, objects = "[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth
+        path.write_text("".join(f'{{"{field}": {value}}}\n' for field in ("id", "locks") for value in (lists, objects)))
+        _, faults = read_seeds([path])
+        assert {fault.line for fault in faults} == {1, 2, 3, 4}
 
 
 def test_a_very_long_text_with_a_control_character_is_refused_at_once(tmp_path: Path, record: Record) -> None:
