@@ -24,7 +24,7 @@ from flows.workers import build_shards, worker_pool
 from pipeline.build import BuildResult, accept_inputs, obtain_plan, peak_rss_mb
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
-from pipeline.plan import read_plan
+from pipeline.plan_file import read_plan
 from pipeline.quality import verify
 from pipeline.store import (
     building_folder,

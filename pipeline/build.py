@@ -15,7 +15,8 @@ from pipeline.config import RunConfig, content_root
 from pipeline.coverage import unreachable
 from pipeline.documents import canonical_json, find_files
 from pipeline.errors import Fault, InvalidRecords, PlanRefused
-from pipeline.plan import Plan, make_plan, plan_json, read_plan
+from pipeline.plan import Plan, make_plan
+from pipeline.plan_file import plan_json, read_plan
 from pipeline.rules import seed_faults
 from pipeline.seeds import Seed, read_seeds
 from pipeline.store import plan_path, write_text

@@ -5,7 +5,8 @@ from polars.exceptions import PolarsError
 
 from pipeline.errors import UsageError
 from pipeline.plan import Plan
-from pipeline.scenes import SceneSettings, deployable
+from pipeline.scene_parts import SceneSettings
+from pipeline.scenes import deployable
 
 
 def where(rows: pl.LazyFrame, expression: str | None) -> pl.LazyFrame:

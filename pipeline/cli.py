@@ -169,7 +169,8 @@ def plan(
     """Fit and freeze: targets, what the seeds can attain, what the fit reached, which pairs are covered."""
     from pipeline.build import check_inputs
     from pipeline.errors import InvalidRecords
-    from pipeline.plan import make_plan, pairs_covered, plan_json
+    from pipeline.plan import make_plan, pairs_covered
+    from pipeline.plan_file import plan_json
     from pipeline.store import write_text
 
     run = read_config(config, rows=rows)
@@ -221,7 +222,7 @@ def show(
     from pipeline.packs.persona import personas
     from pipeline.packs.targets import TARGETS
     from pipeline.plan import split_id
-    from pipeline.scenes import SceneSettings
+    from pipeline.scene_parts import SceneSettings
 
     if as_ is not None:
         _known("--as", as_, TARGETS)
@@ -288,7 +289,7 @@ def export(
     from pipeline.packs.pack import write_pack
     from pipeline.packs.persona import personas
     from pipeline.packs.targets import TARGETS
-    from pipeline.scenes import SceneSettings
+    from pipeline.scene_parts import SceneSettings
 
     _known("--as", as_, TARGETS)
     try:
@@ -398,7 +399,7 @@ def _seeds_of(version: "Version") -> "list[Seed]":
 def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Seed]]":
     """A plan and the seeds it was made of: of the current version, or a plan file with the seeds of the run."""
     from pipeline.build import hold_against
-    from pipeline.plan import read_plan
+    from pipeline.plan_file import read_plan
     from pipeline.seeds import load_seeds
 
     if plan is None:

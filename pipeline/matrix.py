@@ -243,7 +243,7 @@ class Columns:
                 met.append(tables.edges[axis, codes[AXIS_NAMES[parent]], codes[AXIS_NAMES[axis]]])
         # A row that breaks a rule, as only a tampered plan holds, counts as the least affinity; verify reports it.
         logs = sum(_LOG[np.maximum(affinity, 1) - 1] for affinity in met) // len(met)
-        return (np.searchsorted(_LOG, logs, side="right") - 1).astype(np.uint8)
+        return np.asarray(np.searchsorted(_LOG, logs, side="right") - 1, np.uint8)
 
 
 def level_enums(plan: Plan) -> dict[str, pl.Enum]:

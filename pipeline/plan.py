@@ -5,12 +5,9 @@ rows.  `decode(plan, seed, k)` needs nothing else, and no float lies between a p
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import heapify, heapreplace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from pipeline.documents import canonical_json
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import Fit, Floats, Weights, fit, likeliest_personas, reachable, total_variation
 from pipeline.kernel import SEQUENCE_END, Scratch
+from pipeline.quotas import apportion
 from pipeline.rules import Masks, Tables, compile_tables, seed_masks
 from pipeline.seeds import TRAITS, Seed
 
@@ -81,7 +79,7 @@ class Plan:
     @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the recipe."""
-        return _recipe_id(_recipe(self))
+        return recipe_id(recipe(self))
 
     @cached_property
     def masks(self) -> Masks:
@@ -185,53 +183,6 @@ def _bits(mask: npt.NDArray[np.bool_]) -> int:
     return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
 
 
-def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Sequence[str] | None = None) -> list[int]:
-    """Rows of each seed by Webster's method (odd divisors), no seed above its cap.
-
-    Seat a of weight w has priority w / (2a − 1); seats go in order of priority, ties to the lower ordinal.  The order
-    does not depend on ``total``, so no seed loses a row when the total grows (Balinski & Young 1982).
-    """
-    if sum(caps) < total:
-        short = sorted(range(len(caps)), key=lambda i: caps[i] / weights[i])[:8]
-        listed = ", ".join(f"{names[i] if names else i} ({caps[i]:,})" for i in short)
-        raise PlanRefused(
-            f"{total:,} rows asked for, but these {len(caps):,} seeds have at most {sum(caps):,} distinct rows. "
-            f"Ask for fewer rows, add seeds, or loosen the tightest: {listed}"
-        )
-    # Rows for a common divisor 2^40 / x; x is the largest whose rows do not exceed the total.
-    low, high = 0, (max(caps) + 1) << 41
-
-    def at(x: int) -> list[int]:
-        return [min(cap, (2 * w * x + (1 << 40)) >> 41) for w, cap in zip(weights, caps, strict=True)]
-
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if sum(at(middle)) <= total else (low, middle)
-    rows = at(low)
-    left = total - sum(rows)
-    queue = [_Priority(2 * n + 1, w, i) for i, (n, w) in enumerate(zip(rows, weights, strict=True)) if n < caps[i]]
-    heapify(queue)
-    while left:
-        i = queue[0].seed
-        rows[i] += 1
-        left -= 1
-        done = rows[i] >= caps[i]
-        heapreplace(queue, _Priority(1, 0, i) if done else _Priority(2 * rows[i] + 1, weights[i], i))
-    return rows
-
-
-@dataclass(frozen=True)
-class _Priority:
-    """divisor / weight, compared without rounding; smaller goes first, then the lower ordinal, weight 0 last."""
-
-    divisor: int
-    weight: int
-    seed: int
-
-    def __lt__(self, other: "_Priority") -> bool:
-        return (self.divisor * other.weight, self.seed) < (other.divisor * self.weight, other.seed)
-
-
 def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> tuple[int, ...]:
     """Level codes of row ``variant`` of a seed, by axis; ``variant`` from 2^31 up is a coverage slot.
 
@@ -313,7 +264,8 @@ def pairs_covered(plan: Plan) -> tuple[int, int]:
     return sum(pair["covered"] for pair in pairs), sum(pair["feasible"] for pair in pairs)
 
 
-def _recipe(plan: Plan) -> dict[str, Any]:
+def recipe(plan: Plan) -> dict[str, Any]:
+    """Everything that a persona follows from, as JSON; its hash is the plan's id."""
     return {
         "version": PLAN_VERSION,
         "base_rows": plan.base_rows,
@@ -340,7 +292,7 @@ def _recipe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _recipe_id(recipe: Mapping[str, Any]) -> str:
+def recipe_id(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:12]
 
 
@@ -350,73 +302,3 @@ def _edge_lists(tables: Tables) -> list[list[list[int]]]:
         [] if parent < 0 else tables.edges[axis, : cards[parent], : cards[axis]].tolist()
         for axis, parent in enumerate(tables.parents)
     ]
-
-
-def plan_json(plan: Plan) -> str:
-    return json.dumps({"id": plan.id, **_recipe(plan), "report": plan.report}, ensure_ascii=False) + "\n"
-
-
-def read_plan(path: Path) -> Plan:
-    """A saved plan.  Raises UsageError where it is no plan, of another version, or changed since it was frozen."""
-    try:
-        document = json.loads(path.read_text("utf-8"))
-        version = document["version"]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{path}: not a plan that can be read ({error}); make one with `personas plan --out`"
-        ) from None
-    if version != PLAN_VERSION:
-        raise UsageError(
-            f"{path}: a plan of version {version}; this program reads version {PLAN_VERSION}. Use the program that "
-            "made it, or fit a new plan with `personas plan --out` (its rows will differ)."
-        )
-    frozen, found = document.get("id"), _recipe_id({k: v for k, v in document.items() if k not in {"id", "report"}})
-    if frozen != found or "report" not in document:
-        raise UsageError(
-            f"{path}: the plan was changed after it was frozen: it says {frozen}, it is {found}. Restore the file, or "
-            "fit a new plan with `personas plan --out` (its rows will differ)."
-        )
-    plan = _plan(document)
-    assert plan.id == frozen, "the recipe has changed: raise PLAN_VERSION"
-    return plan
-
-
-def _plan(document: dict[str, Any]) -> Plan:
-    stored = document["tables"]
-    cards = np.array(stored["cards"])
-    width = int(cards.max())
-    edges = np.zeros((len(cards), width, width), np.uint16)
-    for axis, table in enumerate(stored["edges"]):
-        if table:
-            edges[axis, : len(table), : len(table[0])] = table
-    weights = np.full((len(cards), width), kernel.WEIGHT_ONE, np.uint32)
-    for axis, row in enumerate(document["weights"]):
-        weights[axis, : len(row)] = row
-    return Plan(
-        axes=Axes.model_validate(document["axes"]),
-        tables=Tables(
-            cards=cards,
-            parents=np.array(stored["parents"]),
-            domain_of=np.array(stored["domain_of"]),
-            family_of=np.array(stored["family_of"]),
-            scenario_state=np.array(stored["scenario_state"], np.uint16),
-            scenario_tone=np.array(stored["scenario_tone"], np.uint16),
-            state_tone=np.array(stored["state_tone"], np.uint16),
-            domain_state_family=np.array(stored["domain_state_family"], np.uint16),
-            edges=edges,
-        ),
-        weights=weights,
-        seeds=tuple(
-            PlannedSeed(
-                **{key: seed[key] for key in ("id", "lang", "license", "weight", "cap_bits", "fingerprint")},
-                traits=None if seed["traits"] is None else tuple(seed["traits"]),
-                stances=tuple(seed["stances"]),
-                allowed=tuple(int(bits, 16) for bits in seed["allowed"]),
-            )
-            for seed in document["seeds"]
-        ),
-        base_rows=document["base_rows"],
-        coverage=tuple(CoverageRow(seed, k, tuple(codes)) for seed, k, *codes in document["coverage"]),
-        prefixes=tuple(document["prefixes"]),
-        report=document["report"],
-    )

@@ -24,7 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.config import ROW_GROUP
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.matrix import Columns, Expansion, PersonaMatrix
-from pipeline.plan import Plan, plan_json, read_plan
+from pipeline.plan import Plan
+from pipeline.plan_file import plan_json, read_plan
 
 MANIFEST_VERSION = 1
 HASH_CHUNK = 1 << 20

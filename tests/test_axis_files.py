@@ -495,10 +495,11 @@ def test_what_yaml_would_read_as_something_else_is_a_fault(folder: Path, edit: E
     assert problem in fault.problem
 
 
-@pytest.mark.parametrize("depth", [2000])
+@pytest.mark.parametrize("depth", [25, 2000])
 def test_deeply_nested_yaml_is_a_fault(folder: Path, depth: int) -> None:
     (folder / "meeting-new.yaml").write_text("[" * depth + "]" * depth, "utf-8")
-    assert only_fault(folder).file == str(folder / "meeting-new.yaml")
+    fault = only_fault(folder)
+    assert (fault.file, fault.problem) == (str(folder / "meeting-new.yaml"), "nested too deeply")
 
 
 def test_a_level_that_stands_twice_is_named_where_it_stands(folder: Path, edit: Edit) -> None:

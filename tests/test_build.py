@@ -7,7 +7,8 @@ from pipeline.build import accept_inputs, accepted_inputs, check_inputs, hold_ag
 from pipeline.config import PlanConfig, RunConfig
 from pipeline.documents import canonical_json
 from pipeline.errors import InvalidRecords, PlanRefused, UsageError
-from pipeline.plan import Plan, plan_json, read_plan
+from pipeline.plan import Plan
+from pipeline.plan_file import plan_json, read_plan
 from pipeline.seeds import Seed
 from tests.conftest import ROOT
 

@@ -5,7 +5,8 @@ from pipeline.choice import chosen, query, where
 from pipeline.errors import UsageError
 from pipeline.matrix import Expansion, virtual_matrix
 from pipeline.plan import Plan
-from pipeline.scenes import SceneSettings, deployable
+from pipeline.scene_parts import SceneSettings
+from pipeline.scenes import deployable
 from tests.golden_content import ROWS, golden_plan
 
 DEPLOY, SCENE = SceneSettings(frame="deploy"), SceneSettings(frame="scene")

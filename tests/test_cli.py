@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.packs.targets import TARGETS
-from pipeline.plan import plan_json
+from pipeline.plan_file import plan_json
 from pipeline.store import Version
 from tests.command_lines import GROUP, fault, words
 from tests.conftest import ROOT

@@ -22,16 +22,15 @@ from pipeline.plan import (
     Plan,
     PlannedSeed,
     _cap_bits,
-    apportion,
     decode,
     make_plan,
     pairs_covered,
     persona_id,
-    plan_json,
-    read_plan,
     split_id,
     variants,
 )
+from pipeline.plan_file import plan_json, read_plan
+from pipeline.quotas import apportion
 from pipeline.rules import axis_codes
 from pipeline.seeds import TRAITS, LevelLock, Locks, Seed
 

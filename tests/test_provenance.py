@@ -112,7 +112,9 @@ def test_licences_that_may_not_be_mixed_are_named_in_any_order(licenses: list[st
         (["MIT AND CC-BY-SA-4.0", "GPL-3.0-only"], "CC-BY-SA-4.0 and GPL-3.0-only each claim the whole"),
         (["MIT AND CC-BY-SA-4.0", "CC-BY-NC-4.0"], "CC-BY-SA-4.0 claims the whole, which CC-BY-NC-4.0 restricts"),
         (["MIT AND CC-BY-ND-4.0"], "CC-BY-ND-4.0 allows no adaptation"),
+        (["MIT OR CC-BY-ND-4.0"], None),
+        (["GPL-3.0-only OR MIT", "CC-BY-SA-4.0"], None),
     ],
 )
-def test_each_licence_of_an_expression_counts(licenses: list[str], fault: str) -> None:
+def test_all_licences_of_an_expression_count_and_of_alternatives_one(licenses: list[str], fault: str | None) -> None:
     assert mixing_fault(licenses) == fault

@@ -13,29 +13,24 @@ from pipeline.axes import AXIS_NAMES, Axes
 from pipeline.matrix import Expansion
 from pipeline.plan import Plan
 from pipeline.rules import axis_codes
-from pipeline.scenes import (
+from pipeline.scene_parts import (
     GAP,
     LANGS,
-    LEFT_OUT_FIRST,
     LIKELY_STATES,
-    LONGEST,
-    LONGEST_PART,
     PARAGRAPHS,
     PART_NAMES,
     Part,
     SceneSettings,
     bare,
-    deployable,
     hanzi,
-    length,
     likely_states,
     lowered,
     raised,
     scene_parts,
     unstopped,
     unwhen,
-    with_scenes,
 )
+from pipeline.scenes import LEFT_OUT_FIRST, LONGEST, LONGEST_PART, deployable, length, with_scenes
 from pipeline.seeds import Seed
 from tests.golden_content import golden_axes, golden_plan, golden_rows, golden_seeds
 

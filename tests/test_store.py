@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.matrix import Expansion, PersonaMatrix
-from pipeline.plan import Plan, plan_json
+from pipeline.plan import Plan
+from pipeline.plan_file import plan_json
 from pipeline.store import (
     Manifest,
     Version,

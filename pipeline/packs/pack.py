@@ -12,7 +12,7 @@ from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.packs.persona import Persona
 from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
-from pipeline.scenes import SceneSettings
+from pipeline.scene_parts import SceneSettings
 from pipeline.store import file_sha256, write_text
 
 PACK_VERSION = 1

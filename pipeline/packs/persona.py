@@ -8,7 +8,8 @@ import polars as pl
 
 from pipeline.axes import Axes
 from pipeline.plan import Plan
-from pipeline.scenes import SceneSettings, with_scenes
+from pipeline.scene_parts import SceneSettings
+from pipeline.scenes import with_scenes
 from pipeline.seeds import Seed
 
 BATCH = 10_000  # personas whose scenes are in memory at once: about 15 MB of text

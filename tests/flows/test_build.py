@@ -21,7 +21,7 @@ from pipeline.build import BuildResult
 from pipeline.config import PlanConfig, RunConfig
 from pipeline.documents import canonical_json
 from pipeline.errors import EXIT_INTERRUPTED, BrokenVersion, InvalidRecords, UsageError
-from pipeline.plan import read_plan
+from pipeline.plan_file import read_plan
 from pipeline.quality import verify
 from pipeline.seeds import Seed
 from pipeline.store import current_version, described, finished_shard, write_text
@@ -29,6 +29,7 @@ from tests.conftest import ROOT
 from tests.small_versions import SHARD_ROWS, built
 
 ROWS = 300_000  # three shards
+PROMPT = 15  # seconds; two where nothing else runs
 PERSONAS = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 MARKER = "PERSONAS_TEST_RUN"
 
@@ -194,7 +195,7 @@ def test_a_build_tells_what_it_made_and_how_long_each_stage_took(
     config, result = two_workers
     assert (result.rows, result.seeds) == (ROWS, len(seeds))
     assert list(result.stages) == ["validate", "plan", "expand", "write", "verify"]
-    assert 0 < sum(result.stages.values()) <= result.total_s
+    assert 0 < sum(result.stages.values()) <= result.total_s + 0.005  # each is rounded to a millisecond
     assert result.peak_rss_mb > 100
     version = current_version(config.out)
     assert str(version.folder) == result.version_dir
@@ -293,7 +294,7 @@ class Stopped:
 def stop(running: Running, send: Callable[[int], None]) -> Stopped:
     running.wait_for_first_shard()
     send(running.process.pid)
-    ended = running.wait_for(lambda: running.process.poll() is not None, 20)
+    ended = running.wait_for(lambda: running.process.poll() is not None, PROMPT)
     running.wait_for(lambda: not running.workers(), 5)
     servers = [line for line in running.processes().values() if "uvicorn" in line]
     workers, left = running.workers(), states(running.config.out / "matrix")
@@ -335,7 +336,7 @@ def test_of_a_killed_build_no_version_can_be_seen(killed: Stopped) -> None:
 )
 def test_ctrl_c_ends_a_build_promptly_and_says_so(interrupted: Stopped) -> None:
     assert interrupted.status == EXIT_INTERRUPTED
-    assert interrupted.seconds < 10
+    assert interrupted.seconds < PROMPT
     assert interrupted.stderr.splitlines()[-1].startswith("personas: interrupted; what is finished is kept")
     assert "Traceback" not in interrupted.stderr
     assert interrupted.workers == interrupted.servers == []

@@ -12,7 +12,8 @@ from pipeline.importers.run import IMPORTERS, ImportResult, run_import
 from pipeline.importers.settings import ImportSettings
 from pipeline.matrix import Expansion
 from pipeline.plan import make_plan
-from pipeline.scenes import SceneSettings, with_scenes
+from pipeline.scene_parts import SceneSettings
+from pipeline.scenes import with_scenes
 from pipeline.seeds import TRAITS, load_seeds
 from tests.golden_content import GOLDEN, golden_axes
 

@@ -3,7 +3,7 @@
 from functools import cache
 
 from pipeline.packs.persona import Persona, personas
-from pipeline.scenes import SceneSettings
+from pipeline.scene_parts import SceneSettings
 from pipeline.seeds import Seed
 from tests.golden_content import golden_plan, golden_rows, golden_seeds
 

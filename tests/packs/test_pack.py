@@ -10,7 +10,7 @@ from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.packs.pack import Pack, pack_faults, write_pack
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.targets import TARGETS
-from pipeline.scenes import SceneSettings
+from pipeline.scene_parts import SceneSettings
 from pipeline.seeds import Seed
 from tests.golden_content import golden_plan, golden_rows, golden_seeds
 from tests.packs.personas import golden_persona, licensed

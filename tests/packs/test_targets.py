@@ -10,7 +10,8 @@ from pipeline.packs.pack import write_pack
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.plan import Plan
-from pipeline.scenes import SceneSettings, deployable
+from pipeline.scene_parts import SceneSettings
+from pipeline.scenes import deployable
 from pipeline.seeds import Seed
 from tests.golden_content import GOLDEN, PERSONAS, golden_plan, golden_rows, golden_seeds
 

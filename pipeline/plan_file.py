@@ -1,0 +1,84 @@
+"""Plans as JSON files: self-contained, versioned, and refused where they were changed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import kernel
+from pipeline.axes import Axes
+from pipeline.coverage import CoverageRow
+from pipeline.errors import UsageError
+from pipeline.plan import PLAN_VERSION, Plan, PlannedSeed, recipe, recipe_id
+from pipeline.rules import Tables
+
+
+def plan_json(plan: Plan) -> str:
+    return json.dumps({"id": plan.id, **recipe(plan), "report": plan.report}, ensure_ascii=False) + "\n"
+
+
+def read_plan(path: Path) -> Plan:
+    """A saved plan.  Raises UsageError where it is no plan, of another version, or changed since it was frozen."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        version = document["version"]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path}: not a plan that can be read ({error}); make one with `personas plan --out`"
+        ) from None
+    if version != PLAN_VERSION:
+        raise UsageError(
+            f"{path}: a plan of version {version}; this program reads version {PLAN_VERSION}. Use the program that "
+            "made it, or fit a new plan with `personas plan --out` (its rows will differ)."
+        )
+    frozen, found = document.get("id"), recipe_id({k: v for k, v in document.items() if k not in {"id", "report"}})
+    if frozen != found or "report" not in document:
+        raise UsageError(
+            f"{path}: the plan was changed after it was frozen: it says {frozen}, it is {found}. Restore the file, or "
+            "fit a new plan with `personas plan --out` (its rows will differ)."
+        )
+    plan = _plan(document)
+    assert plan.id == frozen, "the recipe has changed: raise PLAN_VERSION"
+    return plan
+
+
+def _plan(document: dict[str, Any]) -> Plan:
+    stored = document["tables"]
+    cards = np.array(stored["cards"])
+    width = int(cards.max())
+    edges = np.zeros((len(cards), width, width), np.uint16)
+    for axis, table in enumerate(stored["edges"]):
+        if table:
+            edges[axis, : len(table), : len(table[0])] = table
+    weights = np.full((len(cards), width), kernel.WEIGHT_ONE, np.uint32)
+    for axis, row in enumerate(document["weights"]):
+        weights[axis, : len(row)] = row
+    return Plan(
+        axes=Axes.model_validate(document["axes"]),
+        tables=Tables(
+            cards=cards,
+            parents=np.array(stored["parents"]),
+            domain_of=np.array(stored["domain_of"]),
+            family_of=np.array(stored["family_of"]),
+            scenario_state=np.array(stored["scenario_state"], np.uint16),
+            scenario_tone=np.array(stored["scenario_tone"], np.uint16),
+            state_tone=np.array(stored["state_tone"], np.uint16),
+            domain_state_family=np.array(stored["domain_state_family"], np.uint16),
+            edges=edges,
+        ),
+        weights=weights,
+        seeds=tuple(
+            PlannedSeed(
+                **{key: seed[key] for key in ("id", "lang", "license", "weight", "cap_bits", "fingerprint")},
+                traits=None if seed["traits"] is None else tuple(seed["traits"]),
+                stances=tuple(seed["stances"]),
+                allowed=tuple(int(bits, 16) for bits in seed["allowed"]),
+            )
+            for seed in document["seeds"]
+        ),
+        base_rows=document["base_rows"],
+        coverage=tuple(CoverageRow(seed, k, tuple(codes)) for seed, k, *codes in document["coverage"]),
+        prefixes=tuple(document["prefixes"]),
+        report=document["report"],
+    )
