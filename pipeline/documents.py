@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+from yaml.composer import Composer
+from yaml.resolver import Resolver
 
 from pipeline.config import content_root
 from pipeline.errors import Fault, UsageError
@@ -40,8 +42,21 @@ REMEDIES = {
 TEXT_TAG = "tag:yaml.org,2002:str"
 MAX_DEPTH = 20
 
-# libyaml's loader, where PyYAML was built with it, is eight times as fast.
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+ODD_TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("binary", "set", "omap", "pairs"))
+
+if yaml.__with_libyaml__:
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
+
+    class _YamlLoader(Composer, CParser, Resolver):
+        """libyaml's parser is eight times as fast; its composer overruns the stack where nesting is deep."""
+
+        def __init__(self, stream: str) -> None:
+            CParser.__init__(self, stream)
+            Composer.__init__(self)
+            Resolver.__init__(self)
+
+else:
+    _YamlLoader = yaml.SafeLoader  # type: ignore[assignment, misc]
 
 
 class Line(NamedTuple):
@@ -213,7 +228,7 @@ class YamlFile:
         self.document: Any = None
         self._root: yaml.Node | None = None
         try:
-            self._root = yaml.compose(path.read_text("utf-8"), Loader=_YAML_LOADER)
+            self._root = _YamlLoader(path.read_text("utf-8")).get_single_node()
             found = [] if self._root is None else list(_misread(self.file, self._root))
             faults += found
             if self._root is not None and not found:
@@ -222,6 +237,8 @@ class YamlFile:
             faults.append(Fault(self.file, 0, "", "nested too deeply", f"Axes nest {MAX_DEPTH} levels at most."))
         except UnicodeDecodeError as error:
             faults.append(Fault(self.file, 0, "", f"not UTF-8 at byte {error.start}", "Save the file as UTF-8."))
+        except ValueError as error:  # a tag such as !!int on what is none
+            faults.append(Fault(self.file, 0, "", f"not valid YAML: {error}", "Write the value without its tag."))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "cannot be read"
@@ -250,6 +267,8 @@ def _misread(file: str, root: yaml.Node) -> Iterator[Fault]:
             yield Fault(file, line, "", problem, "Write each value where it stands.")
             continue
         above |= {id(node)}
+        if node.tag in ODD_TAGS:
+            yield Fault(file, line, "", f"a value of the tag {node.tag}", "Write the value without its tag.")
         if isinstance(node, yaml.SequenceNode):
             waiting += [(child, above) for child in node.value]
         elif isinstance(node, yaml.MappingNode):

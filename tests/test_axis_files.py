@@ -483,6 +483,8 @@ YAML_TRAPS: list[Any] = [
     pytest.param("2026-11-21", "2026-11-21", id="a value that YAML takes for a date"),
     pytest.param("2026-13-01", "2026-13-01", id="a value that YAML takes for an impossible date"),
     pytest.param("&a {calm: *a}", "recursive", id="a value that holds itself"),
+    pytest.param("!!set {calm}", "tag:yaml.org,2002:set", id="a set"),
+    pytest.param("!!binary aGk=", "tag:yaml.org,2002:binary", id="bytes"),
 ]
 
 
@@ -495,7 +497,7 @@ def test_what_yaml_would_read_as_something_else_is_a_fault(folder: Path, edit: E
     assert problem in fault.problem
 
 
-@pytest.mark.parametrize("depth", [25, 2000])
+@pytest.mark.parametrize("depth", [25, 2000, 100_000])
 def test_deeply_nested_yaml_is_a_fault(folder: Path, depth: int) -> None:
     (folder / "meeting-new.yaml").write_text("[" * depth + "]" * depth, "utf-8")
     fault = only_fault(folder)

@@ -34,14 +34,18 @@ UNITS = st.integers(0, 10)
 
 def uniform(cards: list[int], seeds: int) -> Model:
     """Every affinity is 1 and no level is locked."""
-    width = max(cards)
-    one = np.full((width, width), ONE, np.uint16)
+    width, (s, u, t) = max(cards), cards[:3]
+    shapes = {
+        "scenario_state": (s, u), "scenario_tone": (s, t), "state_tone": (u, t), "domain_state_family": (1, u, 1),
+        "edges": (AXES, width, width),
+    }  # fmt: skip
     tables = Tables(
-        cards=np.array(cards), parents=np.array([axis.parent for axis in TREE]),
-        domain_of=np.zeros(cards[0], np.int64), family_of=np.zeros(cards[2], np.int64),
-        scenario_state=one, scenario_tone=one, state_tone=one,
-        domain_state_family=np.full((1, width, 1), ONE, np.uint16), edges=np.tile(one, (AXES, 1, 1)),
-    )  # fmt: skip
+        cards=np.array(cards),
+        parents=np.array([axis.parent for axis in TREE]),
+        domain_of=np.zeros(s, np.int64),
+        family_of=np.zeros(t, np.int64),
+        **{name: np.full(shape, ONE, np.uint16) for name, shape in shapes.items()},
+    )
     masks = np.tile(np.arange(width) < np.array(cards)[:, None], (seeds, 1, 1))
     return Model(tables, neutral_weights(tables), masks)
 
@@ -100,6 +104,21 @@ def test_a_level_is_reachable_exactly_where_some_persona_of_the_seed_has_it(mode
     for seed in range(3):
         taken = {(axis, level) for codes in personas(model, seed) for axis, level in enumerate(codes)}
         assert {(int(axis), int(level)) for axis, level in np.argwhere(reach[seed])} == taken
+
+
+def test_a_level_is_reachable_however_unlikely_it_is() -> None:
+    model = uniform([2] * AXES, seeds=1)
+    tables, scenario, relationship, register = model.tables, 0, 3, 4
+    tables.scenario_state[1] = tables.scenario_tone[1] = 1
+    for axis in np.flatnonzero(tables.parents == scenario):
+        tables.edges[axis, 1] = 1
+    tables.edges[relationship, :, 1] = [0, 1]  # only in the second scenario, which hardly ever occurs
+    tables.edges[register, :, 1] = [0, 1]  # only in the second relationship
+    reach = reachable(tables, model.masks)
+    assert marginals(tables, model.weights, model.masks, np.ones(1))[register, 1] < 1e-9
+    assert reach.all()
+    tables.edges[register, 1, 1] = 0
+    assert np.argwhere(~reachable(tables, model.masks)[0]).tolist() == [[register, 1]]
 
 
 @given(models(seeds=3), st.lists(st.integers(1, 9), min_size=3, max_size=3))
