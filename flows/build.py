@@ -9,9 +9,9 @@ import flows.prefect_settings  # noqa: F401  # isort: skip  (before prefect read
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
@@ -20,7 +20,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from tqdm import tqdm
 
-from flows.workers import build_shards, worker_pool
+from flows.workers import WorkerPool, build_shards, worker_pool
 from pipeline.build import BuildResult, accept_inputs, obtain_plan, peak_rss_mb
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
@@ -28,11 +28,13 @@ from pipeline.plan_file import read_plan
 from pipeline.quality import verify
 from pipeline.store import (
     building_folder,
-    commit,
+    discard,
     file_faults,
     find_version,
     open_version,
     point_current,
+    publish,
+    seal,
     shard_ranges,
 )
 
@@ -54,26 +56,32 @@ def plan(config: RunConfig, inputs: Path) -> Path:
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
-def expand(plan_path: Path, rows: int, building: Path, batch: Batch, pool: ProcessPoolExecutor) -> int:
-    return pool.submit(build_shards, plan_path, rows, building, batch).result()
+def expand(plan_path: Path, rows: int, building: Path, batch: Batch, pool: WorkerPool) -> int:
+    return pool.run(build_shards, plan_path, rows, building, batch)
 
 
 @task(cache_policy=NO_CACHE)
 def write(config: RunConfig, plan_path: Path, inputs: Path, building: Path) -> Path:
     seeds = inputs / "seeds.jsonl"
-    return commit(config.out, building, read_plan(plan_path), seeds, config.rows, config.shard_rows).folder
+    return seal(building, read_plan(plan_path), seeds, config.rows, config.shard_rows).folder
 
 
 @task(name="verify", cache_policy=NO_CACHE)
-def check(folder: Path, newly_built: bool) -> list[dict[str, str]]:
-    """All of a new version; of one that was verified when it was built, its files."""
-    version = open_version(folder)
-    faults, quality = verify(version) if newly_built else (file_faults(version), None)
+def verify_and_publish(out: Path, building: Path) -> tuple[Path, dict[str, Any]]:
+    """Readers see a version only once every byte, rule and double of it has been looked at."""
+    faults, quality = verify(open_version(building))
+    if faults or quality is None:
+        discard(building)  # a rerun must not trust what is at fault
+        raise BrokenVersion("\n".join([f"{building}: not what it should be; discarded", *faults]))
+    return publish(out, open_version(building)).folder, quality.as_dict()
+
+
+@task(name="verify files", cache_policy=NO_CACHE)
+def verify_files(folder: Path) -> None:
+    """Of a version that was verified before it was published, the bytes."""
+    faults = file_faults(open_version(folder))
     if faults:
-        raise BrokenVersion("\n".join([f"{folder}: not what it should be", *faults]))
-    return (
-        [] if quality is None else [{"figure": name, "value": str(value)} for name, value in quality.as_dict().items()]
-    )
+        raise BrokenVersion("\n".join([f"{folder}: not what it should be; remove it to build it anew", *faults]))
 
 
 @flow(name="build", log_prints=False)
@@ -87,17 +95,21 @@ def build(config: RunConfig, progress: bool = True) -> BuildResult:
         plan_path = plan(config, inputs)
         frozen = read_plan(plan_path)
     standing = find_version(config.out, frozen.id, config.rows)
+    building = building_folder(config.out, frozen, config.rows, config.shard_rows)
+    figures: dict[str, Any] = {}
     if standing is None:
-        building = building_folder(config.out, frozen, config.rows, config.shard_rows)
         with _timed(stages, "expand", progress):
             _expand_all(config, plan_path, building, progress)
         with _timed(stages, "write", progress):
-            folder = write(config, plan_path, inputs, building)
+            building = write(config, plan_path, inputs, building)
+        with _timed(stages, "verify", progress):
+            folder, figures = verify_and_publish(config.out, building)
     else:
-        folder = standing.folder
+        with _timed(stages, "verify", progress):
+            folder = standing.folder
+            verify_files(folder)
+        discard(building)
         point_current(config.out, standing.manifest.name)
-    with _timed(stages, "verify", progress):
-        figures = check(folder, newly_built=standing is None)
     result = BuildResult(
         version_dir=str(folder),
         rows=config.rows,
@@ -106,7 +118,8 @@ def build(config: RunConfig, progress: bool = True) -> BuildResult:
         peak_rss_mb=peak_rss_mb(),
         total_s=round(time.perf_counter() - began, 3),
     )
-    table = [{"figure": name, "value": f"{seconds} s"} for name, seconds in stages.items()] + figures
+    told = {name: f"{seconds} s" for name, seconds in stages.items()} | figures
+    table = [{"figure": name, "value": str(value)} for name, value in told.items()]
     create_table_artifact(table=table, key="build", description=f"{folder.name}: {config.rows:,} personas")
     return result
 

@@ -4,15 +4,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.matrix import Expansion
 from pipeline.plan_file import read_plan
 from pipeline.store import build_shard
+
+T = TypeVar("T")
 
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -41,16 +45,44 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+class WorkerPool:
+    """Processes that outlast the death of one of them: a broken pool is replaced, so that a retry finds a whole one.
+
+    Spawned, not forked: polars and numba hold threads and locks that a fork would copy half-way.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._lock = threading.Lock()
+        self._pool = self._fresh()
+
+    def _fresh(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_begin_worker)
+
+    def run(self, work: Callable[..., T], *arguments: object) -> T:
+        pool = self._pool
+        try:
+            return pool.submit(work, *arguments).result()
+        except BrokenProcessPool:
+            with self._lock:
+                if self._pool is pool:
+                    self._pool = self._fresh()
+            raise
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
 @contextmanager
-def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Spawned, not forked: polars and numba hold threads and locks that a fork would copy half-way."""
+def worker_pool(workers: int) -> Iterator[WorkerPool]:
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    pool = WorkerPool(workers)
     try:
         yield pool
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

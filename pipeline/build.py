@@ -102,14 +102,17 @@ def accepted_inputs(folder: Path) -> Inputs:
 
 
 def obtain_plan(config: RunConfig, inputs_folder: Path) -> Path:
-    """Where the plan of a run stands: the frozen one it names, the one made before, or a new one."""
+    """Where the plan of a run stands: the frozen one it names, the one made before, or a new one.
+
+    Raises PlanRefused where the plan has no room for the rows of the run.
+    """
+    path = config.plan.file or plan_path(config.out, inputs_folder.name, config.base_rows)
     if config.plan.file is not None:
-        hold_against(read_plan(config.plan.file), accepted_inputs(inputs_folder).seeds, config.plan.file)
-        return config.plan.file
-    path = plan_path(config.out, inputs_folder.name, config.base_rows)
-    if not path.is_file():
+        hold_against(read_plan(path), accepted_inputs(inputs_folder).seeds, path)
+    elif not path.is_file():
         inputs = accepted_inputs(inputs_folder)
         write_text(path, plan_json(make_plan(inputs.seeds, inputs.axes, config.base_rows)))
+    read_plan(path).quotas(config.rows)
     return path
 
 

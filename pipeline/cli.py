@@ -75,8 +75,10 @@ def build(
     run = read_config(config, rows=rows, out=out, workers=workers)
     notes.print("starting the flow (about ten seconds; a minute the first time)")
     from flows.build import build as build_flow
+    from flows.server import prefect_server
 
-    result = build_flow(run, progress=sys.stderr.isatty())
+    with prefect_server():
+        result = build_flow(run, progress=sys.stderr.isatty())
     if as_json:
         _print_json(result.model_dump())
         return

@@ -4,6 +4,7 @@ The rules are checked from the stored columns by table lookup, not by decoding a
 would show.  One shard is in memory at a time.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,11 +15,12 @@ import polars as pl
 from dataframely.exc import SchemaError, ValidationError
 
 from pipeline.axes import AXIS_NAMES
+from pipeline.config import ROW_GROUP
 from pipeline.coverage import all_pairs, count_pairs
 from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, codes_of
 from pipeline.plan import Plan, pairs_covered
 from pipeline.rules import Tables
-from pipeline.store import Version, file_faults
+from pipeline.store import Version, file_faults, row_group_digest
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,27 @@ def verify(version: Version) -> tuple[list[str], Quality | None]:
     faults = file_faults(version)
     if faults:
         return faults, None
+    plan, content = version.plan(), hashlib.sha256()
+    if plan.id != version.manifest.plan:
+        return [f"plan.json is plan {plan.id}, not {version.manifest.plan}"], None
     try:
-        quality = measure(version.plan(), version.manifest.rows, version.shards())
+        quality = measure(plan, version.manifest.rows, _digesting(plan, version.shards(), content))
     except (SchemaError, ValidationError) as error:
         return [f"rows that no persona matrix may have: {error}"], None
     if quality.rows != version.manifest.rows:
         faults.append(f"{quality.rows:,} rows, not {version.manifest.rows:,}")
-    return faults + quality.faults(), quality
+    faults += quality.faults()
+    if not faults and content.hexdigest() != version.manifest.content:
+        faults.append(f"the content of the rows is {content.hexdigest()[:12]}, not {version.manifest.content[:12]}")
+    return faults, quality
+
+
+def _digesting(plan: Plan, shards: Iterable[pl.DataFrame], content: "hashlib._Hash") -> Iterator[pl.DataFrame]:
+    """``shards`` as they are; once each has been measured, its row groups' digests are added to ``content``."""
+    for shard in shards:
+        yield shard
+        for group in shard.iter_slices(ROW_GROUP):
+            content.update(row_group_digest(codes_of(plan, group)).encode())
 
 
 def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:

@@ -23,12 +23,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.config import ROW_GROUP
 from pipeline.errors import BrokenVersion, UsageError
-from pipeline.matrix import Columns, Expansion, PersonaMatrix
+from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json, read_plan
 
 MANIFEST_VERSION = 1
 HASH_CHUNK = 1 << 20
+NOTES = "notes"  # of finished shards; gone once a version is published
 
 
 class _Record(BaseModel):
@@ -142,7 +143,7 @@ def build_shard(expansion: Expansion, folder: Path, number: int, start: int, sto
     digests, frames = [], []
     for first in range(start, stop, ROW_GROUP):
         rows = expansion.codes(first, min(first + ROW_GROUP, stop))
-        digests.append(hashlib.sha256(rows.digest_bytes()).hexdigest())
+        digests.append(row_group_digest(rows))
         frames.append(columns.frame(rows))
     frame = PersonaMatrix.validate(pl.concat(frames))
     path = _shard_path(folder, number)
@@ -152,12 +153,16 @@ def build_shard(expansion: Expansion, folder: Path, number: int, start: int, sto
     return shard
 
 
+def row_group_digest(rows: Rows) -> str:
+    return hashlib.sha256(rows.digest_bytes()).hexdigest()
+
+
 def _shard_path(folder: Path, number: int) -> Path:
     return folder / "shards" / f"{number:05d}.parquet"
 
 
 def _note_path(folder: Path, number: int) -> Path:
-    return folder / "notes" / f"{number:05d}.json"
+    return folder / NOTES / f"{number:05d}.json"
 
 
 def finished_shard(folder: Path, number: int) -> Shard | None:
@@ -170,8 +175,8 @@ def finished_shard(folder: Path, number: int) -> Shard | None:
     return shard if same else None
 
 
-def commit(out: Path, building: Path, plan: Plan, seeds_file: Path, rows: int, shard_rows: int) -> Version:
-    """Give a finished version its manifest and name, and point CURRENT at it."""
+def seal(building: Path, plan: Plan, seeds_file: Path, rows: int, shard_rows: int) -> Version:
+    """Give a version whose shards are finished its manifest.  Readers do not see it yet."""
     shards = [finished_shard(building, number) for number in range(len(shard_ranges(rows, shard_rows)))]
     missing = [number for number, shard in enumerate(shards) if shard is None]
     if missing:
@@ -196,13 +201,18 @@ def commit(out: Path, building: Path, plan: Plan, seeds_file: Path, rows: int, s
         ),
     )
     write_text(building / "manifest.json", json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
-    folder = out / "matrix" / manifest.name
+    return open_version(building)
+
+
+def publish(out: Path, sealed: Version) -> Version:
+    """Give a sealed version its name, and point CURRENT at it."""
+    folder = out / "matrix" / sealed.manifest.name
     if (folder / "manifest.json").is_file():
-        _discard(building)
+        discard(sealed.folder)
     else:
-        _discard_notes(building)
-        building.replace(folder)
-    point_current(out, manifest.name)
+        discard(sealed.folder / NOTES)
+        sealed.folder.replace(folder)
+    point_current(out, sealed.manifest.name)
     return open_version(folder)
 
 
@@ -212,19 +222,17 @@ def _discard_temporaries(folder: Path) -> None:
         path.unlink()
 
 
-def _discard_notes(folder: Path) -> None:
-    for note in (folder / "notes").glob("*.json"):
-        note.unlink()
-    (folder / "notes").rmdir()
-
-
-def _discard(folder: Path) -> None:
+def discard(folder: Path) -> None:
+    if not folder.is_dir():
+        return
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     folder.rmdir()
 
 
 def point_current(out: Path, name: str) -> None:
+    for left in (out / "matrix").glob(".CURRENT.*.tmp"):
+        left.unlink()  # of a run that was killed in this very line
     write_text(out / "matrix" / "CURRENT", name + "\n")
 
 
@@ -277,7 +285,7 @@ def file_faults(version: Version) -> list[str]:
             faults.append(f"{file.path}: its bytes have changed (SHA-256 differs)")
     for path in sorted(version.folder.rglob("*")):
         name = path.relative_to(version.folder).as_posix()
-        if path.is_file() and name not in known:
+        if path.is_file() and name not in known and not name.startswith(f"{NOTES}/"):
             faults.append(f"{name}: not in the manifest")
     return faults
 

@@ -13,7 +13,7 @@ from pipeline.documents import canonical_json
 from pipeline.matrix import Columns, Rows
 from pipeline.plan import Plan, make_plan
 from pipeline.seeds import Seed, load_seeds
-from pipeline.store import Version, commit, write_text
+from pipeline.store import Version, publish, seal, write_text
 from tests.small_versions import SHARD_ROWS, built
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,4 +70,4 @@ def golden_version(out: Path) -> Version:
     records = (seed.model_dump(mode="json", by_alias=True) for seed in golden_seeds())
     write_text(path, "".join(canonical_json(record) + "\n" for record in records))
     plan = golden_plan()
-    return commit(out, built(out, plan, ROWS, SHARD_ROWS), plan, path, ROWS, SHARD_ROWS)
+    return publish(out, seal(built(out, plan, ROWS, SHARD_ROWS), plan, path, ROWS, SHARD_ROWS))

@@ -12,9 +12,10 @@ from pipeline.store import (
     Version,
     build_shard,
     building_folder,
-    commit,
     described,
     open_version,
+    publish,
+    seal,
     shard_ranges,
     write_text,
 )
@@ -46,7 +47,7 @@ def stored(
     shard_rows: int = SHARD_ROWS,
     order: Callable[[list[int]], list[int]] = lambda numbers: numbers,
 ) -> Version:
-    return commit(out, built(out, plan, rows, shard_rows, order), plan, seeds_file(out), rows, shard_rows)
+    return publish(out, seal(built(out, plan, rows, shard_rows, order), plan, seeds_file(out), rows, shard_rows))
 
 
 def copied(version: Version, out: Path) -> Version:

@@ -15,7 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
 from pipeline.plan import Plan, pairs_covered
 from pipeline.quality import Quality, distances, measure, verify
-from pipeline.store import Version
+from pipeline.store import Version, open_version, write_text
 from tests.small_versions import SHARD_ROWS, altered, copied, resealed, stored
 
 ROWS = 20_000  # as many as the plan certifies
@@ -357,3 +357,16 @@ def test_columns_that_are_not_the_plan_s_make_all_their_rows_wrong(
 ) -> None:
     faults, _ = verify(altered(copy, 0, change))
     assert f"{ROWS:,} rows that are not their plan's" in faults
+
+
+def test_verify_finds_a_manifest_of_other_content(copy: Version) -> None:
+    manifest = copy.manifest.model_copy(update={"content": "0" * 64})
+    write_text(copy.folder / "manifest.json", manifest.model_dump_json())
+    (fault,) = verify(open_version(copy.folder))[0]
+    assert fault == f"the content of the rows is {copy.manifest.content[:12]}, not 000000000000"
+
+
+def test_verify_finds_another_plan(copy: Version) -> None:
+    manifest = copy.manifest.model_copy(update={"plan": "0" * 12})
+    write_text(copy.folder / "manifest.json", manifest.model_dump_json())
+    assert verify(open_version(copy.folder)) == ([f"plan.json is plan {copy.manifest.plan}, not 000000000000"], None)

@@ -37,25 +37,7 @@ from tests.golden_content import golden_axes, golden_plan, golden_rows, golden_s
 FRAMES = ("deploy", "scene")
 SETTINGS = {frame: SceneSettings(frame=frame) for frame in FRAMES}
 SEED_PARTS = ("who", "life", "speech", "request", "provoked", "bridge", "limits", "voice", "safety", "staying")
-MARKS = (
-    "{",
-    "}",
-    "None",
-    "undefined",
-    "  ",
-    " .",
-    " ,",
-    "..",
-    ",.",
-    "“”",
-    "。。",
-    "。”，",
-    "，，",
-    "，。",
-    "；。",
-    "：。",
-    "。，",
-)
+SEAM = re.compile(r"[{}]|None|undefined|  | [.,;:]|[.,;:]{2}|“”|[。，；：、]{2}|。”[，。]|[，；：]”")
 Row = Mapping[str, Any]
 Parts = dict[str, Part]
 
@@ -199,8 +181,7 @@ def test_every_persona_has_the_parts_no_scene_goes_without(
 def test_no_scene_shows_a_seam(scenes: dict[str, pl.DataFrame], seeds: list[Seed], frame: str) -> None:
     own = {seed.id: prose(seed) for seed in seeds}
     for row, scene in told(scenes[frame]):
-        seams = [mark for mark in MARKS if mark in scene and mark not in own[row["seed_id"]]]
-        assert not seams, scene
+        assert [seam for seam in SEAM.findall(scene) if seam not in own[row["seed_id"]]] == [], scene
         assert scene == scene.strip()
         assert "\n\n\n" not in scene
 
@@ -468,20 +449,23 @@ def test_a_foreign_description_is_told_as_it_came(text: str, lang: str, named: b
     scene = scene_of(imported("Mo" if named else None, description, lang))["scene"]
     assert description in scene
     assert ("None" in scene) == ("None" in description)
+    assert "\n\n\n" not in scene.replace(description, "")
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("frame", FRAMES)
-def test_a_crisis_line_is_told_only_where_it_is_given(lang: str, frame: str) -> None:
+def both_phrasings(lang: str, part: str, **chosen: Any) -> tuple[str, str]:
     (seed,) = (seed for seed in golden_seeds() if seed.lang == lang)
-    local = {"en": "the local emergency number", "zh": "当地急救电话"}[lang]
-    without, given_one = (
-        scene_of(seed, frame=frame, crisis_line=line)["scene"] for line in (None, "{{999}} Nightline")
-    )
-    assert local in without
-    assert not re.search(r"\d{3}", without)
-    assert "{{999}} Nightline" in given_one
-    assert given_one.replace("{{999}} Nightline", local) == without
+    parts = {part.name: part for part in scene_parts(golden_axes(), [seed], SceneSettings(**chosen))}
+    return parts[part].texts[seed.id,]
+
+
+@pytest.mark.parametrize(("lang", "local"), [("en", "the local emergency number"), ("zh", "当地急救电话")])
+def test_a_crisis_line_is_told_only_where_it_is_given(lang: str, local: str) -> None:
+    for without, with_one in zip(
+        both_phrasings(lang, "safety"), both_phrasings(lang, "safety", crisis_line="{{999}} Nightline"), strict=True
+    ):
+        assert local in without
+        assert not re.search(r"\d", without)
+        assert with_one == without.replace(local, "{{999}} Nightline")
 
 
 @pytest.mark.parametrize("line", ["", "x" * 81])
@@ -491,16 +475,18 @@ def test_a_crisis_line_is_a_name_or_a_number_not_a_text(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "opens"), [("en", "in your first sentence that you are an AI"), ("zh", "头一句就说明你是 AI")]
+    ("lang", "opens", "truth"),
+    [
+        ("en", "in your first sentence that you are an AI", "tell the truth"),
+        ("zh", "头一句就说明你是 AI", "照实说|说实话"),
+    ],
 )
-def test_disclosure_decides_when_it_says_it_is_an_ai(lang: str, opens: str) -> None:
-    (seed,) = (seed for seed in golden_seeds() if seed.lang == lang)
-    ways = ("on_ask", "at_open", "at_open_and_every")
-    asked, opened, every = (scene_of(seed, disclosure=way)["scene"].split("\n\n")[-1] for way in ways)
-    assert [opens in last for last in (asked, opened, every)] == [False, True, True]
-    assert len(asked) < len(opened) < len(every)
-    truth = re.compile("tell the truth|照实说|说实话")
-    assert all(truth.search(last) for last in (asked, opened, every))
+def test_disclosure_decides_when_it_says_it_is_an_ai(lang: str, opens: str, truth: str) -> None:
+    ways = (both_phrasings(lang, "staying", disclosure=way) for way in ("on_ask", "at_open", "at_open_and_every"))
+    for asked, opened, every in zip(*ways, strict=True):
+        assert [opens in text for text in (asked, opened, every)] == [False, True, True]
+        assert len(asked) < len(opened) < len(every)
+        assert all(re.search(truth, text) for text in (asked, opened, every))
 
 
 @pytest.mark.parametrize(

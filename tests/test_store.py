@@ -18,7 +18,6 @@ from pipeline.store import (
     Manifest,
     Version,
     build_shard,
-    commit,
     current_version,
     file_faults,
     file_sha256,
@@ -26,7 +25,9 @@ from pipeline.store import (
     finished_shard,
     open_version,
     point_current,
+    publish,
     scan_matrix,
+    seal,
     shard_ranges,
     write_text,
     write_whole,
@@ -203,7 +204,7 @@ def test_a_finished_shard_is_kept(plan: Plan, building: Path) -> None:
 def test_a_version_with_an_unfinished_shard_is_not_committed(plan: Plan, building: Path, tmp_path: Path) -> None:
     flip_a_byte(building / "shards" / "00000.parquet")
     with pytest.raises(BrokenVersion, match=r"shards \[0\] are not finished; run the build again"):
-        commit(tmp_path, building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS)
+        publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS))
     assert [path.name for path in (tmp_path / "matrix").iterdir()] == [building.name]
 
 
@@ -220,7 +221,7 @@ def test_what_a_killed_worker_left_half_written_gets_into_no_version(
     plan: Plan, building: Path, version: Version, tmp_path: Path, stray: str
 ) -> None:
     (building / stray).write_bytes(b"PAR1 half")
-    rebuilt = commit(tmp_path, building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS)
+    rebuilt = publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS))
     assert file_faults(rebuilt) == []
     assert names(rebuilt.folder) == names(version.folder)
     assert {path.name for path in (tmp_path / "matrix").iterdir()} == {version.folder.name, "CURRENT"}
@@ -231,14 +232,14 @@ def test_a_commit_that_was_interrupted_before_its_last_step_is_gone_on_with(
 ) -> None:
     shutil.copy(version.folder / "manifest.json", building / "manifest.json")
     assert find_version(tmp_path, plan.id, ROWS) is None
-    committed = commit(tmp_path, building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS)
+    committed = publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS))
     assert committed.manifest == version.manifest
     assert {path.name for path in (tmp_path / "matrix").iterdir()} == {version.folder.name, "CURRENT"}
 
 
 def test_a_version_that_stands_is_not_replaced(plan: Plan, building: Path, copy: Version, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy.folder.rglob("*")}
-    committed = commit(tmp_path, building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS)
+    committed = publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS))
     assert committed.folder == copy.folder
     assert {path: path.stat().st_mtime_ns for path in copy.folder.rglob("*")} == before
     assert not building.exists()
@@ -287,7 +288,7 @@ def test_a_version_of_another_shard_size_is_found_since_it_is_what_would_be_comm
     copy: Version, plan: Plan, tmp_path: Path
 ) -> None:
     building = built(tmp_path, plan, ROWS, 3 * SHARD_ROWS)
-    committed = commit(tmp_path, building, plan, seeds_file(tmp_path), ROWS, 3 * SHARD_ROWS)
+    committed = publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, 3 * SHARD_ROWS))
     assert committed == copy
     assert find_version(tmp_path, plan.id, ROWS) == copy
 

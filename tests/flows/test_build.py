@@ -321,7 +321,6 @@ def test_a_killed_build_leaves_no_worker_running(killed: Stopped) -> None:
     assert killed.workers == []
 
 
-@pytest.mark.xfail(strict=True, reason="Prefect's embedded server outlives a parent that was killed")
 def test_a_killed_build_leaves_no_server_running(killed: Stopped) -> None:
     assert killed.servers == []
 
@@ -333,9 +332,6 @@ def test_of_a_killed_build_no_version_can_be_seen(killed: Stopped) -> None:
         current_version(killed.config.out)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Ctrl-C ends Prefect's embedded server too, and its client then tries for a minute"
-)
 def test_ctrl_c_ends_a_build_promptly_and_says_so(interrupted: Stopped) -> None:
     assert interrupted.status == EXIT_INTERRUPTED
     assert interrupted.seconds < PROMPT
@@ -402,9 +398,6 @@ def test_a_version_that_is_not_its_plan_s_fails_the_build(spoilt: RunConfig) -> 
         build(spoilt, progress=False)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="write points CURRENT at the version before verify has seen it, and a rerun trusts it"
-)
 def test_a_version_that_failed_is_never_current(spoilt: RunConfig) -> None:
     with pytest.raises(BrokenVersion):
         build(spoilt, progress=False)
