@@ -22,7 +22,7 @@ check: $(VENV)/.dev  ## style, types, one-way imports, schemas
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/personas schemas --check
-	$(BIN)/personas validate seeds
+	$(BIN)/personas validate seeds data/conversations
 
 bench: $(VENV)/.dev  ## ratios of time and memory, measured in one run
 	$(BIN)/python -m pytest tests/benches --benchmark-only --benchmark-disable-gc

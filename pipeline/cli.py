@@ -94,16 +94,26 @@ def build(
     console.print(result.version_dir)
 
 
-@app.command(epilog="Example: personas validate seeds/personas seeds/axes")
+@app.command(epilog="Example: personas validate seeds data/conversations")
 def validate(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders of seeds; folders of axes.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of seeds and samples; folders of axes.")],
     as_json: JsonOption = False,
 ) -> None:
-    """List every fault in seeds and axes.  Exit 0: clean; 1: faults in the data; 2: wrong usage."""
+    """List every fault in seeds, axes and samples.  Exit 0: clean; 1: faults in the data; 2: wrong usage."""
+    from pipeline.axis_files import load_axes
     from pipeline.build import check_inputs
+    from pipeline.conversations import check_samples, is_samples
+    from pipeline.documents import find_files
+    from pipeline.seeds import read_seeds
 
-    seed_paths, axes_path = _sorted_out(paths)
+    rest, axes_path = _sorted_out(paths)
+    files = find_files(rest, (".jsonl",))
+    samples = [path for path in files if is_samples(path)]
+    seed_paths = [path for path in files if path not in samples]
     _, faults = check_inputs(seed_paths, axes_path)
+    if samples and not faults:
+        placed, _ = read_seeds(seed_paths or [content_root() / "seeds" / "personas"])
+        faults = check_samples(samples, load_axes(axes_path), {seed.id: seed for _, _, seed in placed})
     if as_json:
         _print_json({"faults": [vars(fault) for fault in sorted(faults)]})
     else:

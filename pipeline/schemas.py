@@ -9,12 +9,19 @@ from pydantic.json_schema import models_json_schema
 
 from pipeline.axis_files import FILE_KINDS
 from pipeline.config import RunConfig
+from pipeline.conversations import Sample
 from pipeline.packs.pack import Pack
 from pipeline.seeds import Seed
 from pipeline.store import Manifest
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-RECORDS: dict[str, type[BaseModel]] = {"seed": Seed, "run": RunConfig, "manifest": Manifest, "pack": Pack}
+RECORDS: dict[str, type[BaseModel]] = {
+    "seed": Seed,
+    "run": RunConfig,
+    "manifest": Manifest,
+    "pack": Pack,
+    "sample": Sample,
+}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
