@@ -164,6 +164,9 @@ def _rule_faults(
     misplaced = _misplaced(groups)
     if misplaced:
         yield Fault(yaml_file.file, yaml_file.line((number, form)), f"[{number}].{form}", *misplaced)
+    elif rule.fallback is not None and not (rule.hard and set(_axes_of(groups)) == {"user_state", "tone"}):
+        problem = "only a hard rule of user_state and tone has a fallback"
+        yield Fault(yaml_file.file, yaml_file.line((number,)), f"[{number}].fallback", problem, "Remove it.")
     elif rule.hard and set(_axes_of(groups)) == {"user_state", "tone"} and rule.fallback is None:
         problem = "a hard rule of user_state and tone has no fallback"
         yield Fault(yaml_file.file, yaml_file.line((number,)), f"[{number}]", problem,

@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except PersonasError as error:
         notes.print(f"personas: {error}", markup=False)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise  # not about a path that the user named
+        notes.print(f"personas: {error.filename}: {error.strerror}; check the path", markup=False)
+        sys.exit(UsageError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         notes.print("personas: interrupted; what is finished is kept, the same command goes on from there")
         sys.exit(EXIT_INTERRUPTED)
@@ -154,8 +159,14 @@ def import_(
     """Turn foreign personas into seeds.  What the source does not tell stays open; what cannot be read is set aside."""
     from pipeline.importers.run import IMPORTERS, run_import
     from pipeline.importers.settings import ImportSettings
+    from pipeline.provenance import spdx_expression
 
     _known("--from", from_, IMPORTERS)
+    try:
+        if license is not None:
+            license = spdx_expression(license)
+    except ValueError as error:
+        raise UsageError(f"--license: {error}; see https://spdx.org/licenses") from error
     settings = ImportSettings(
         license=license, author=author, lang=lang, created=date.today(),
         id_field=id_field, name_field=name_field, text_field=text_field,

@@ -235,15 +235,14 @@ def _meeting_state(axes: Axes, deploy: bool) -> Part:
     if not deploy:
         return _keyed("meeting_state", ("user_state", "tone_family"), met)
     fallbacks = _fallbacks(axes)
-    families = {tone.family: tone.id for tone in axes.tone}
     wordings: dict[tuple[str, ...], Meeting] = {}
     for scenario in axes.scenario:
-        for family, tone in families.items():
-            likely = (s for s in likely_states(axes, scenario) if (s, tone) not in fallbacks and (s, family) in met)
-            state = next(likely, None)
+        for tone in axes.tone:
+            likely = (s for s in likely_states(axes, scenario) if (s, tone.id) not in fallbacks)
+            state = next((s for s in likely if (s, tone.family) in met), None)
             if state is not None:
-                wordings[scenario.id, family] = met[state, family]
-    return _keyed("meeting_state", ("scenario", "tone_family"), wordings)
+                wordings[scenario.id, tone.id] = met[state, tone.family]
+    return _keyed("meeting_state", ("scenario", "tone"), wordings)
 
 
 def _met(axes: Axes, one: str, other: str) -> dict[tuple[str, ...], Meeting]:

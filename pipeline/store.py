@@ -239,7 +239,9 @@ def point_current(out: Path, name: str) -> None:
 def current_version(out: Path) -> Version:
     pointer = out / "matrix" / "CURRENT"
     if not pointer.is_file():
-        raise UsageError(f"{out / 'matrix'}: no matrix has been built here; run `personas build` or name it with --out")
+        raise UsageError(
+            f"{out / 'matrix'}: no matrix has been built here; run `personas build`, or name the folder of one"
+        )
     return open_version(out / "matrix" / pointer.read_text("utf-8").strip())
 
 

@@ -508,3 +508,13 @@ def test_a_level_that_stands_twice_is_named_where_it_stands(folder: Path, edit: 
     edit("user_state.yaml", "id: angry", "id: sad")
     doubled = next(fault for fault in faults_of(folder) if "stands twice" in fault[3])
     assert doubled[:3] == ("user_state.yaml", 11, "levels[2].id")
+
+
+def test_only_a_hard_rule_of_state_and_tone_has_a_fallback(folder: Path) -> None:
+    rule = {
+        "affinity": 0.5, "pair": [{"user_state": "sad"}, {"tone_family": "calm"}], "reason": "because",
+        "fallback": {"en": "if {heard_as}, {ask}", "zh": "要是{heard_as}：{ask}"},
+    }  # fmt: skip
+    (folder / "rules-fallback.yaml").write_text(json.dumps([rule]), "utf-8")
+    fault = only_fault(folder)
+    assert (fault.field, fault.problem) == ("[0].fallback", "only a hard rule of user_state and tone has a fallback")

@@ -555,7 +555,10 @@ def test_where_a_tone_and_a_likely_state_exclude_each_other_the_app_is_told_what
         "If they bite off the ends of their words, say everything straight; answer the matter and not the heat."
     )
     assert not any("straight" in text for text in both["steady-low"])
-    assert parts["meeting_state"].texts["en", "long-drive-home", "wry"][0] == "Dryness must leave nothing to work out."
+    assert (
+        parts["meeting_state"].texts["en", "long-drive-home", "half-smile"][0]
+        == "Dryness must leave nothing to work out."
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.provenance import License
 from pipeline.seeds import Seed
 
 SHOWN = 120
@@ -14,7 +15,7 @@ SHOWN = 120
 class ImportSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    license: str | None = Field(None, description="SPDX licence, where records name none.")
+    license: License | None = Field(None, description="SPDX licence, where records name none.")
     author: str | None = Field(None, description="Who made the texts; else the source is named.")
     lang: Literal["en", "zh"] | None = Field(None, description="Language; else told by the script.")
     created: date = Field(description="Date of the import.")

@@ -52,7 +52,7 @@ def session_update(persona: Persona) -> dict[str, Any]:
                     "noise_reduction": {"type": noise},
                     "turn_detection": {
                         "type": "semantic_vad",
-                        "eagerness": EAGERNESS[persona.row["turn_taking"]],
+                        "eagerness": EAGERNESS.get(persona.row["turn_taking"], "auto"),
                         "create_response": True,
                         "interrupt_response": True,
                     },

@@ -13,7 +13,7 @@ from pipeline.packs.persona import Persona
 from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
 from pipeline.scene_parts import SceneSettings
-from pipeline.store import file_sha256, write_text
+from pipeline.store import discard, file_sha256, write_text
 
 PACK_VERSION = 1
 
@@ -59,6 +59,19 @@ def write_pack(folder: Path, target: str, plan: str, settings: SceneSettings, pe
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: not empty; name a new folder, or clear this one")
+    packing = folder.with_name(f".{folder.name}.packing")
+    discard(packing)
+    try:
+        pack = _packed(packing, target, plan, settings, personas)
+        if folder.exists():
+            folder.rmdir()
+        packing.replace(folder)
+    finally:
+        discard(packing)
+    return pack
+
+
+def _packed(folder: Path, target: str, plan: str, settings: SceneSettings, personas: Iterable[Persona]) -> Pack:
     exporter = TARGETS[target]
     checked = exporter.can_check()
     packed: list[PackedPersona] = []
