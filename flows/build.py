@@ -6,6 +6,7 @@ a stage whose result stands is done; Prefect's own cache would call it done afte
 
 import flows.prefect_settings  # noqa: F401  # isort: skip  (before prefect reads its settings)
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -116,7 +117,7 @@ def build(config: RunConfig, progress: bool = True) -> BuildResult:
         seeds=len(frozen.seeds),
         stages=stages,
         peak_rss_mb=peak_rss_mb(),
-        total_s=round(time.perf_counter() - began, 3),
+        total_s=math.ceil((time.perf_counter() - began) * 1000) / 1000,
     )
     told = {name: f"{seconds} s" for name, seconds in stages.items()} | figures
     table = [{"figure": name, "value": str(value)} for name, value in told.items()]
@@ -150,4 +151,5 @@ def _timed(stages: dict[str, float], name: str, progress: bool) -> Iterator[None
         print(f"{name} …", file=sys.stderr)
     began = time.perf_counter()
     yield
-    stages[name] = round(time.perf_counter() - began, 3)
+    # Down here and up in the total, so that stages never sum to more than the whole.
+    stages[name] = math.floor((time.perf_counter() - began) * 1000) / 1000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.axes import TREE
 from pipeline.fit import Weights
-from pipeline.kernel import WEIGHT_MAX, WEIGHT_MIN, Scratch, conditional
+from pipeline.kernel import Scratch, conditional
 from pipeline.rules import ONE, AffinityTable, Masks, Tables
 
 AXES = len(TREE)
@@ -33,8 +33,11 @@ class Model(NamedTuple):
 def models(draw: st.DrawFn, seeds: int = 1, feasible: bool = True, tame: bool = False) -> Model:
     """Any model the kernel may be given: weights of 1/64 to 64, affinities of 1/256 to 1 or excluded, any locks.
 
-    Every seed of a feasible one has a persona.  A tame one keeps weights within 1/8 to 8 and affinities above 1/16.
+    Every seed of a feasible one has a persona.  A tame one keeps weights within 1/8 to 8 and affinities above 1/16; of
+    the others every second is steep and has nothing but the ends of both ranges, so that some personas are unlikely
+    beyond the reach of the sequence.
     """
+    steep = not tame and draw(st.booleans(), label="steep")
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="entropy"))
     excluded = draw(st.sampled_from([0.0, 0.1, 0.3]), label="share of excluded pairs")
     locked = draw(st.sampled_from([0.0, 0.1, 0.3]), label="share of locked levels")
@@ -43,8 +46,12 @@ def models(draw: st.DrawFn, seeds: int = 1, feasible: bool = True, tame: bool = 
         cards[rng.choice(np.flatnonzero(cards > 1))] -= 1
     width, (scenarios, states, tones) = int(cards.max()), cards[:3].tolist()
 
+    def powers_of_two(low: int, high: int, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+        exponents = rng.choice([low, high], shape) if steep else rng.uniform(low, high, shape)
+        return np.round(2.0**exponents).astype(np.int64)
+
     def affinities(*shape: int) -> AffinityTable:
-        table = np.round(2 ** rng.uniform(4 if tame else 0, 8, shape)).astype(np.uint16)
+        table = powers_of_two(4 if tame else 0, 8, shape).astype(np.uint16)
         table[rng.random(shape) < 0.3] = ONE
         table[rng.random(shape) < excluded] = 0
         return table
@@ -60,8 +67,7 @@ def models(draw: st.DrawFn, seeds: int = 1, feasible: bool = True, tame: bool = 
         domain_state_family=affinities(2, states, 2),
         edges=affinities(AXES, width, width),
     )
-    exponents = rng.uniform(*((9, 15) if tame else (6, 18)), (AXES, width))
-    weights = np.round(2**exponents).clip(WEIGHT_MIN, WEIGHT_MAX).astype(np.uint32)
+    weights = powers_of_two(*((9, 15) if tame else (6, 18)), (AXES, width)).astype(np.uint32)
     masks = (rng.random((seeds, AXES, width)) >= locked) & (np.arange(width) < cards[:, None])
     if feasible:
         for mask in masks:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.axes import AXIS_NAMES, Axes, Term
 from pipeline.axis_files import load_axes
+from pipeline.coverage import CoverageRow
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.kernel import SEQUENCE_END
 from pipeline.matrix import Expansion
@@ -211,6 +212,19 @@ def test_a_larger_matrix_holds_every_row_of_a_smaller_one(plan: Plan, data: st.D
     assert (len(small), len(large)) == (fewer, more)
     assert {*small} <= {*large}
     assert large == sorted({*large})
+
+
+@given(st.integers(0, 8), st.lists(st.integers(0, 15) | st.integers(SEQUENCE_END, SEQUENCE_END + 3), unique=True))
+@example(2, [6, 3])
+def test_a_seed_takes_its_prefix_then_its_coverage_rows_then_the_rest(
+    plan: Plan, prefix: int, later: list[int]
+) -> None:
+    coverage = [prefix + k if k < SEQUENCE_END else k for k in later]
+    frozen = tuple(CoverageRow(0, variant, (0,) * len(AXIS_NAMES)) for variant in coverage)
+    dense = dataclasses.replace(plan, coverage=frozen, prefixes=(prefix, *plan.prefixes[1:]))
+    order = [*range(prefix), *coverage, *(k for k in range(prefix, 50) if k not in coverage)]
+    for rows in range(40):
+        assert ids_of(dense, 0, rows) == sorted(order[:rows])
 
 
 def test_coverage_rows_come_in_at_the_rows_they_were_frozen_for(plan: Plan) -> None:
