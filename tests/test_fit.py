@@ -2,7 +2,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.axes import TREE
@@ -147,6 +147,7 @@ def test_a_seed_without_personas_has_no_likeliest_one(model: Model) -> None:
 
 
 @given(models(seeds=3, tame=True))
+@settings(max_examples=20)  # a fit is up to 150 rounds
 def test_targets_that_some_weights_meet_are_met(model: Model) -> None:
     shares = np.full(3, 1 / 3)
     reach = reachable(model.tables, model.masks)
@@ -158,6 +159,7 @@ def test_targets_that_some_weights_meet_are_met(model: Model) -> None:
 
 
 @given(models(seeds=3), st.integers(0, 2**32 - 1))
+@settings(max_examples=20)  # a fit is up to 150 rounds
 def test_a_fit_reports_what_its_weights_realise_and_keeps_them_in_bounds(model: Model, entropy: int) -> None:
     rng = np.random.default_rng(entropy)
     shares = rng.integers(1, 9, 3).astype(np.float64)
@@ -173,6 +175,7 @@ def test_a_fit_reports_what_its_weights_realise_and_keeps_them_in_bounds(model: 
 
 
 @given(models(seeds=3, tame=True))
+@settings(max_examples=20)  # a fit is up to 150 rounds
 def test_a_fit_is_no_further_from_what_is_attainable_than_equal_weights(model: Model) -> None:
     shares = np.full(3, 1 / 3)
     targets = [np.arange(1, card + 1) / sum(range(1, card + 1)) for card in model.tables.cards]

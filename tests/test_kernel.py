@@ -103,7 +103,8 @@ def test_intervals_of_all_personas_tile_the_points_in_order_of_their_codes(model
 @given(models())
 def test_an_impossible_persona_has_no_interval(model: Model) -> None:
     work = weighed(model)
-    for codes in {*np.ndindex(*model.tables.cards.tolist())} - {*personas(model)}:
+    impossible = {*np.ndindex(*model.tables.cards.tolist())} - {*personas(model)}
+    for codes in sorted(impossible)[::4]:
         first, last = ends(model.tables, codes, work)
         assert first > last
 
