@@ -131,11 +131,12 @@ def seed_masks(axes: Axes, seed: Seed) -> Masks:
     masks = np.zeros((len(TREE), max(axes.cards)), np.bool_)
     for number, (name, levels) in enumerate(axes.levels.items()):
         allows = _seed_allows(axes, seed, name)
-        masks[number, : len(levels)] = [allows(code) for code in range(len(levels))]
+        masks[number, : len(levels)] = True if allows is None else [allows(code) for code in range(len(levels))]
     return masks
 
 
-def _seed_allows(axes: Axes, seed: Seed, axis: str) -> Callable[[int], bool]:
+def _seed_allows(axes: Axes, seed: Seed, axis: str) -> Callable[[int], bool] | None:
+    """Whether the seed may take a level of the axis, by code; None where it may take all."""
     lock = seed.locks.levels.get(axis)
     levels = axes.levels[axis]
 
@@ -150,7 +151,9 @@ def _seed_allows(axes: Axes, seed: Seed, axis: str) -> Callable[[int], bool]:
         "temperament": lambda code: _bends(seed, axes, code),
     }
     allows = own.get(axis)
-    return unlocked if allows is None else lambda code: unlocked(code) and allows(code)
+    if allows is None:
+        return None if lock is None else unlocked
+    return lambda code: unlocked(code) and allows(code)
 
 
 def meets(seed: Seed, scenario: Scenario) -> bool:

@@ -168,21 +168,18 @@ def read_seeds(paths: Sequence[Path]) -> tuple[list[tuple[str, int, Seed]], list
 
 
 def _seed(file: str, line: Line, faults: list[Fault]) -> Seed | None:
-    found = schema_faults("seed", line.document, file, line.number)
-    if not found:
-        try:
-            seed = Seed.model_validate_json(line.raw)
-        except ValidationError as error:
-            found = [
-                Fault(file, line.number, field_name(e["loc"]), e["msg"], "See schemas/seed.schema.json.")
-                for e in error.errors()
-            ]
-        else:
-            found = list(_cross_field(seed, file, line.number))
-            if not found:
-                return seed
+    try:
+        seed = Seed.model_validate_json(line.raw)
+    except ValidationError as error:
+        # The schema is made from the model, which is many times as fast; the schema words the faults.
+        faults += schema_faults("seed", line.document, file, line.number) or [
+            Fault(file, line.number, field_name(e["loc"]), e["msg"], "See schemas/seed.schema.json.")
+            for e in error.errors()
+        ]
+        return None
+    found = list(_cross_field(seed, file, line.number))
     faults += found
-    return None
+    return None if found else seed
 
 
 def _cross_field(seed: Seed, file: str, line: int) -> Iterable[Fault]:

@@ -461,3 +461,20 @@ def test_build_makes_a_matrix_and_prints_one_json_object_last(run: Run, tmp_path
     verified = run("verify", "--json")
     assert (verified.code, verified.document["path"]) == (0, result["version_dir"])
     assert run("query", "SELECT count(*) AS n FROM personas", "--json").document == [{"n": 20_000}]
+
+
+def test_a_licence_that_is_none_is_the_user_s_to_mend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": "a", "text": "A long enough description."}\n', "utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["import", "--from", "text-jsonl", str(source), str(tmp_path / "out.jsonl"), "--license", "Nope-1"])
+    assert ended.value.code == 2
+    assert "'Nope-1' is not an SPDX licence" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_path_that_cannot_be_written_is_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["schemas", "--out", str(ROOT / "README.md")])
+    assert ended.value.code == 2
+    assert "README.md" in capsys.readouterr().err

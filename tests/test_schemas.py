@@ -1,11 +1,17 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
+from pipeline.documents import schema_faults
 from pipeline.schemas import DRAFT, drifted, schema_files, schemas, write_schemas
+from pipeline.seeds import Seed
 from tests.conftest import ROOT
 
 
@@ -70,3 +76,26 @@ def test_any_json_schema_tool_accepts_the_shipped_content() -> None:
         validator = Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": axes["$defs"]})
         assert validator.is_valid(yaml.safe_load((ROOT / "seeds" / "axes" / f"{file}.yaml").read_text("utf-8")))
         assert not validator.is_valid({"levels": []})
+
+
+ODD_VALUES = [None, True, 0, 1, 1.0, -1, 3.5, 10**6, "", " ", "x", "en", "2026-11-21", "2026-11-21T00:00:00", "\u0007",
+              "\u2028", [], ["x"], [1], {}, {"x": 1}]  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(data=st.data())
+def test_what_the_model_accepts_the_schema_accepts(data: st.DataObject, shipped_seeds: list[Seed]) -> None:
+    document = data.draw(st.sampled_from(shipped_seeds)).model_dump(mode="json", by_alias=True)
+    place: Any = document
+    while True:
+        key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
+        inside = place[key]
+        if not (isinstance(inside, dict | list) and inside and data.draw(st.booleans())):
+            break
+        place = inside
+    place[key] = data.draw(st.sampled_from(ODD_VALUES))
+    try:
+        Seed.model_validate_json(json.dumps(document))
+    except ValidationError:
+        return
+    assert schema_faults("seed", document, "", 0) == []

@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.matrix import Expansion
+from pipeline.plan import Plan
+from pipeline.plan_file import plan_json, read_plan
+
+
+def test_a_plan_that_is_saved_and_read_is_the_same_plan(plan: Plan, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(plan_json(plan), "utf-8")
+    read = read_plan(path)
+    assert read.id == plan.id
+    assert plan_json(read) == plan_json(plan)
+    rows = plan.base_rows + 1_000
+    assert Expansion(read, rows).codes(0, rows).digest_bytes() == Expansion(plan, rows).codes(0, rows).digest_bytes()
+    assert [seed.split for seed in read.seeds] == [seed.split for seed in plan.seeds]
+
+
+def changed(document: dict[str, Any], *path: str | int, value: object) -> dict[str, Any]:
+    place: Any = document
+    for step in path[:-1]:
+        place = place[step]
+    assert place[path[-1]] != value
+    place[path[-1]] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("weights", 3, 0), 77),
+        (("weights",), []),
+        (("tables", "scenario_state", 0, 0), 99),
+        (("tables",), {}),
+        (("coverage", 0, 5), 200),
+        (("coverage", 0), [1]),
+        (("prefixes", 0), 1),
+        (("base_rows",), 3),
+        (("axes", "scenario", 0, "share"), 7.5),
+        (("seeds", 0, "allowed", 1), "1"),
+        (("seeds", 0, "license"), "MIT"),
+        (("seeds",), None),
+        (("id",), "0123456789ab"),
+    ],
+)
+def test_a_plan_changed_by_hand_is_refused(plan: Plan, tmp_path: Path, path: tuple[str, ...], value: object) -> None:
+    document = changed(json.loads(plan_json(plan)), *path, value=value)
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(UsageError, match="changed after it was frozen.*Restore the file, or fit a new plan with"):
+        read_plan(file)
+
+
+@pytest.mark.parametrize("field", ["id", "tables", "seeds", "report"])
+def test_a_plan_that_lacks_a_part_is_refused(plan: Plan, tmp_path: Path, field: str) -> None:
+    document = json.loads(plan_json(plan))
+    del document[field]
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(UsageError, match="changed after it was frozen"):
+        read_plan(file)
+
+
+def test_a_plan_of_another_version_is_refused_with_a_way_out(plan: Plan, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(changed(json.loads(plan_json(plan)), "version", value=2)), "utf-8")
+    with pytest.raises(
+        UsageError, match="a plan of version 2; this program reads version 1. Use the program that made it"
+    ):
+        read_plan(file)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "3", "{}", '"version"', b"\xff\xfe"])
+def test_what_is_no_plan_is_refused_with_a_way_out(tmp_path: Path, text: str | bytes | None) -> None:
+    file = tmp_path / "plan.json"
+    if text is not None:
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(
+        UsageError, match=r"plan.json: not a plan that can be read .*make one with `personas plan --out`"
+    ):
+        read_plan(file)
