@@ -23,8 +23,9 @@ from pipeline.axes import (
     TemperamentFile,
     ToneFile,
 )
-from pipeline.documents import YamlFile, field_name, find_files, nearest, yaml_faults
+from pipeline.documents import YamlFile, find_files, nearest
 from pipeline.errors import Fault, InvalidRecords, UsageError
+from pipeline.schema_check import field_name, yaml_faults
 
 FILE_KINDS: dict[str, type[BaseModel]] = {
     "domains": DomainsFile, "scenarios": ScenarioFile, "tone": ToneFile, "user_state": StateFile,
@@ -225,6 +226,14 @@ def _doubled(axes: Axes, parts: Mapping[str, list[tuple[YamlFile, Any]]]) -> Ite
         if taken is not None:
             problem = f"{level!r} stands twice in {group}; first at {taken}"
             yield Fault(yaml_file.file, yaml_file.line(path), field_name(path), problem, "Rename one of them.")
+    for yaml_file, file in parts["meeting"]:
+        for number, meeting in enumerate(file.root):
+            joined = " and ".join(f"{name} {level}" for name, level in zip(meeting.key, meeting.levels, strict=True))
+            here = f"{yaml_file.file}:{yaml_file.line((number,))}: [{number}]"
+            taken = first.setdefault(("meeting", joined), here)
+            if taken != here:
+                problem = f"a second meeting part of {joined}; the first is at {taken}"
+                yield Fault(yaml_file.file, yaml_file.line((number,)), f"[{number}]", problem, "Keep one of them.")
     for name, levels in axes.levels.items():
         if len(levels) > MAX_LEVELS:
             file = parts[FILE_OF_AXIS.get(name, "speech")][0][0].file

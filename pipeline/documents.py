@@ -1,43 +1,23 @@
-"""Read JSON lines and YAML, hold them against the committed JSON Schemas, and say where each fault is."""
+"""Read JSON lines and YAML, and say where each fault is."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import yaml
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
 from yaml.composer import Composer
 from yaml.resolver import Resolver
 
-from pipeline.config import content_root
 from pipeline.errors import Fault, UsageError
 
 # A seed is about 3.5 kB.  A line of a megabyte is no seed, and parsing ten of them would hide the fault from the user.
 MAX_LINE_BYTES = 1_000_000
 REJECTS = ".rejects.jsonl"  # what an importer set aside; it lies beside the seeds and is none of them
-SHOWN_VALUE = 60
 BOM = b"\xef\xbb\xbf"
 TOO_DEEP = ("nested too deeply", "A record nests five levels at most.")
-
-REMEDIES = {
-    "required": "Add it",
-    "additionalProperties": "Remove it, or correct its spelling",
-    "enum": "Use one of these values",
-    "const": "Use this value",
-    "pattern": "Write it in this form",
-    "type": "Change its type",
-    "format": "Write it in this format",
-    "minLength": "Fill it, or use null where null is allowed",
-    "minItems": "Add items",
-    "maxItems": "Remove items",
-    "maxLength": "Shorten it",
-}
-
 
 TEXT_TAG = "tag:yaml.org,2002:str"
 MAX_DEPTH = 20
@@ -63,77 +43,6 @@ class Line(NamedTuple):
     number: int
     raw: bytes
     document: Any
-
-
-@cache
-def validator(schema: str) -> Draft202012Validator:
-    """The validator of ``schemas/<schema>.schema.json``; ``name#Part`` picks one of its definitions.
-
-    References are inlined once: following them takes more than half of the time that a seed takes to validate.
-    """
-    name, _, part = schema.partition("#")
-    document = json.loads((content_root() / "schemas" / f"{name}.schema.json").read_text("utf-8"))
-    definitions = document.pop("$defs", {})
-    wanted = definitions[part] if part else document
-    return Draft202012Validator(_inlined(wanted, definitions), format_checker=FormatChecker())
-
-
-def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """``schema`` with each reference replaced by what it refers to; our schemas refer to nothing that holds itself."""
-    if isinstance(schema, list):
-        return [_inlined(item, definitions) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    own = {key: _inlined(value, definitions) for key, value in schema.items() if key != "$ref"}
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions) | own
-    return own
-
-
-def schema_faults(schema: str, document: object, file: str, line: int) -> list[Fault]:
-    try:
-        return [
-            Fault(file, line, field_name(error.absolute_path), _problem(error), _remedy(error))
-            for top in validator(schema).iter_errors(document)
-            for error in _leaves(top)
-        ]
-    except RecursionError:  # what json could just read may still be too deep to walk or to show
-        return [Fault(file, line, "", *TOO_DEEP)]
-
-
-def field_name(path: Iterable[str | int]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _leaves(error: ValidationError) -> Iterator[ValidationError]:
-    """An optional field is ``anyOf: [the thing, null]``: what is wrong is what is wrong with the thing."""
-    branches: dict[int, list[ValidationError]] = {}
-    for inner in error.context or ():
-        branches.setdefault(int(inner.relative_schema_path[0]), []).append(inner)
-    wanted = [
-        inner
-        for inner in branches.values()
-        if not any(e.validator == "type" and e.validator_value == "null" for e in inner)
-    ]
-    if error.validator == "anyOf" and len(wanted) == 1:
-        for inner in wanted[0]:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _problem(error: ValidationError) -> str:
-    shown = json.dumps(error.instance, ensure_ascii=False)
-    if len(shown) <= SHOWN_VALUE or error.validator in {"required", "additionalProperties"}:
-        return error.message[:200]
-    return error.message.replace(repr(error.instance), shown[:SHOWN_VALUE] + "…")[:200]
-
-
-def _remedy(error: ValidationError) -> str:
-    return REMEDIES.get(str(error.validator), f"See {error.validator} in schemas/") + "."
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str:
@@ -164,21 +73,27 @@ def json_lines(path: Path, faults: list[Fault]) -> Iterator[Line]:
     """The objects of a JSON-lines file; what cannot be read as one is added to ``faults``."""
     file, empty = str(path), True
     with path.open("rb") as stream:
-        for number, read in enumerate(_bounded_lines(stream), 1):
+        for number, read in enumerate(bounded_lines(stream), 1):
             raw = read.removeprefix(BOM) if number == 1 else read
             if raw != read:
                 faults.append(Fault(file, 1, "", "begins with a byte order mark", "Save it as UTF-8 without BOM."))
             if not raw.strip():
                 continue
             empty = False
-            line = _parsed(file, number, raw, faults)
+            if len(raw) > MAX_LINE_BYTES:
+                problem = f"the line is longer than {MAX_LINE_BYTES:,} bytes"
+                remedy = "Put one record on a line; a record is a few kilobytes."
+                faults.append(Fault(file, number, "", problem, remedy))
+                continue
+            line = json_line(file, number, raw, faults)
             if line is not None:
                 yield line
     if empty:
         faults.append(Fault(file, 0, "", "holds no record", "Add records, or delete the file."))
 
 
-def _bounded_lines(stream: Any) -> Iterator[bytes]:
+def bounded_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Lines, of which those longer than MAX_LINE_BYTES are cut off one byte after it."""
     while raw := stream.readline(MAX_LINE_BYTES + 1):
         if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
             while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
@@ -186,11 +101,8 @@ def _bounded_lines(stream: Any) -> Iterator[bytes]:
         yield raw
 
 
-def _parsed(file: str, number: int, raw: bytes, faults: list[Fault]) -> Line | None:
-    if len(raw) > MAX_LINE_BYTES:
-        problem = f"the line is longer than {MAX_LINE_BYTES:,} bytes"
-        faults.append(Fault(file, number, "", problem, "Put one record on a line; a record is a few kilobytes."))
-        return None
+def json_line(file: str, number: int, raw: bytes, faults: list[Fault]) -> Line | None:
+    """The line as a document; None where it is none, which is added to ``faults``."""
     try:
         document = _document(raw)
     except UnicodeDecodeError as error:
@@ -208,7 +120,8 @@ def _parsed(file: str, number: int, raw: bytes, faults: list[Fault]) -> Line | N
 
 def _document(raw: bytes) -> Any:
     document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys)
-    json.dumps(document, ensure_ascii=False).encode("utf-8")  # an escape may be half a character: no text, unprintable
+    if b"\\u" in raw:  # an escape may be half a character, which is no text and cannot be printed
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
     return document
 
 
@@ -291,20 +204,6 @@ def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part]  # type: ignore[no-any-return]
     return None
-
-
-def yaml_faults(schema: str, yaml_file: YamlFile) -> list[Fault]:
-    return [
-        Fault(
-            yaml_file.file,
-            yaml_file.line(error.absolute_path),
-            field_name(error.absolute_path),
-            _problem(error),
-            _remedy(error),
-        )
-        for top in validator(schema).iter_errors(yaml_file.document)
-        for error in _leaves(top)
-    ]
 
 
 def canonical_json(document: Mapping[str, Any]) -> str:

@@ -60,6 +60,10 @@ class Provenance(BaseModel):
     reviewed_by: str | None = None
 
 
+UNKNOWN_PROVENANCE = {
+    "author": "unknown", "method": "imported", "license": "CC0-1.0", "consent": {"basis": "unknown"},
+    "source": "unknown", "created": "1970-01-01",
+}  # fmt: skip
 SHARE_ALIKE = ("CC-BY-SA", "CC-BY-NC-SA", "GPL", "AGPL", "LGPL", "ODbL", "CDLA-Sharing", "GFDL", "EUPL")
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pipeline.axes import AXIS_NAMES, AXIS_OF_GROUP, TREE, Axes, Scenario, Term
 from pipeline.documents import nearest
 from pipeline.errors import Fault
+from pipeline.records import Placed
 from pipeline.seeds import Seed
 
 # An affinity of 1 as an integer.  Eight bits: authors write affinities in steps of 0.05 at the finest.
@@ -197,19 +198,20 @@ def _bends(seed: Seed, axes: Axes, code: int) -> bool:
     return True
 
 
-def seed_faults(axes: Axes, seed: Seed, file: str, line: int) -> Iterable[Fault]:
+def seed_faults(axes: Axes, placed: Placed[Seed]) -> Iterable[Fault]:
     """What in a seed refers to nothing, or leaves it nothing to be."""
+    seed = placed.record
     dangling = False
     for field, group, ids in _references(axes, seed):
         for name in sorted(set(ids) - group):
-            yield Fault(file, line, field, f"there is no {name!r}", nearest(name, group))
+            yield placed.fault(field, f"there is no {name!r}", nearest(name, group))
             dangling = True
-    if dangling:
+    if dangling or placed.broken:  # what a broken field would have allowed is not known
         return
-    masks = seed_masks(axes, seed)
-    for number, name in enumerate(AXIS_NAMES):
-        if not masks[number].any():
-            yield Fault(file, line, _culprit(seed, name), f"its locks leave no {name}", _way_out(seed, name))
+    for name in AXIS_NAMES:
+        allows = _seed_allows(axes, seed, name)
+        if allows is not None and not any(map(allows, range(len(axes.levels[name])))):
+            yield placed.fault(_culprit(seed, name), f"its locks leave no {name}", _way_out(seed, name))
 
 
 def _references(axes: Axes, seed: Seed) -> Iterable[tuple[str, set[str], Iterable[str]]]:

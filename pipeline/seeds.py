@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.documents import Line, canonical_json, field_name, find_files, json_lines, schema_faults
+from pipeline.documents import canonical_json
 from pipeline.errors import Fault, InvalidRecords
-from pipeline.provenance import Provenance
+from pipeline.provenance import UNKNOWN_PROVENANCE, Provenance
+from pipeline.records import Kind, Placed, read_records
 
 Lang = Literal["en", "zh"]
 Stance = Literal["service", "companion", "expert", "character", "practice"]
@@ -148,46 +149,23 @@ def load_seeds(paths: Sequence[Path]) -> list[Seed]:
 
     Raises InvalidRecords with every fault of every file.
     """
-    seeds, faults = read_seeds(paths)
+    placed, faults = read_seeds(paths)
     if faults:
         raise InvalidRecords(faults)
-    return [seed for _, _, seed in seeds]
+    return [seed.record for seed in placed]
 
 
-def read_seeds(paths: Sequence[Path]) -> tuple[list[tuple[str, int, Seed]], list[Fault]]:
-    """Seeds with the file and line they stand on, and the faults of all others."""
-    faults: list[Fault] = []
-    seeds: list[tuple[str, int, Seed]] = []
-    for path in find_files(paths, (".jsonl",)):
-        for line in json_lines(path, faults):
-            seed = _seed(str(path), line, faults)
-            if seed is not None:
-                seeds.append((str(path), line.number, seed))
-    faults += _doubled_ids(seeds)
-    return seeds, faults
+def read_seeds(paths: Sequence[Path]) -> tuple[list[Placed[Seed]], list[Fault]]:
+    """Seeds with the file and line they stand on, and every fault of every file."""
+    return read_records(SEEDS, paths)
 
 
-def _seed(file: str, line: Line, faults: list[Fault]) -> Seed | None:
-    try:
-        seed = Seed.model_validate_json(line.raw)
-    except ValidationError as error:
-        # The schema is made from the model, which is many times as fast; the schema words the faults.
-        faults += schema_faults("seed", line.document, file, line.number) or [
-            Fault(file, line.number, field_name(e["loc"]), e["msg"], "See schemas/seed.schema.json.")
-            for e in error.errors()
-        ]
-        return None
-    found = list(_cross_field(seed, file, line.number))
-    faults += found
-    return None if found else seed
-
-
-def _cross_field(seed: Seed, file: str, line: int) -> Iterable[Fault]:
-    def fault(field: str, problem: str, remedy: str) -> Fault:
-        return Fault(file, line, field, problem, remedy)
-
-    if seed.provenance.method == "imported":
-        if not (seed.text or seed.who):
+def _cross_field(placed: Placed[Seed]) -> Iterable[Fault]:
+    seed, fault = placed.record, placed.fault
+    if "provenance" in placed.broken:
+        pass  # whether it is imported is not known
+    elif seed.provenance.method == "imported":
+        if not (seed.text or seed.who or "who" in placed.broken):
             yield fault("text", "an imported seed has neither text nor who", "Carry the source's description in text.")
     else:
         for name in AUTHORED_FIELDS:
@@ -198,6 +176,8 @@ def _cross_field(seed: Seed, file: str, line: int) -> Iterable[Fault]:
         if len(seed.exchanges) != 3:
             yield fault("exchanges", f"{len(seed.exchanges)} exchanges, not 3", "Request, beyond them, provocation.")
     for name, levels in seed.locks.traits.items():
+        if "traits" in placed.broken:
+            break
         if seed.traits is None:
             yield fault(f"locks.traits.{name}", "locks a trait that is not authored", "Author traits, or drop it.")
         elif getattr(seed.traits, name) not in levels:
@@ -207,11 +187,4 @@ def _cross_field(seed: Seed, file: str, line: int) -> Iterable[Fault]:
         yield fault("rating", f"a minor of {seed.age} cannot be mature", "Make the rating general.")
 
 
-def _doubled_ids(seeds: Sequence[tuple[str, int, Seed]]) -> Iterable[Fault]:
-    first: dict[str, tuple[str, int]] = {}
-    for file, line, seed in seeds:
-        if seed.id in first:
-            where = "{}:{}".format(*first[seed.id])
-            yield Fault(file, line, "id", f"{seed.id!r} is taken by {where}", "Give this seed an id of its own.")
-        else:
-            first[seed.id] = (file, line)
+SEEDS = Kind("seed", Seed, {"id": "unknown", "lang": "en", "provenance": UNKNOWN_PROVENANCE}, _cross_field)

@@ -510,6 +510,17 @@ def test_a_level_that_stands_twice_is_named_where_it_stands(folder: Path, edit: 
     assert doubled[:3] == ("user_state.yaml", 11, "levels[2].id")
 
 
+def test_a_second_meeting_part_of_the_same_levels_names_the_first_place(folder: Path) -> None:
+    part = "{register: formal, relationship: regular, en: [a, b], zh: [c, d]}"
+    (folder / "meeting-new.yaml").write_text(f"[{part}, {part}]\n", "utf-8")  # read before meeting.yaml
+    problem = "a second meeting part of relationship regular and register formal; the first is at "
+    problem += f"{folder}/meeting-new.yaml:1: [0]"
+    assert faults_of(folder) == [
+        ("meeting-new.yaml", 1, "[1]", problem, "Keep one of them."),
+        ("meeting.yaml", 2, "[1]", problem, "Keep one of them."),
+    ]
+
+
 def test_only_a_hard_rule_of_state_and_tone_has_a_fallback(folder: Path) -> None:
     rule = {
         "affinity": 0.5, "pair": [{"user_state": "sad"}, {"tone_family": "calm"}], "reason": "because",

@@ -8,25 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import (
-    MAX_LINE_BYTES,
-    YamlFile,
-    canonical_json,
-    field_name,
-    find_files,
-    json_lines,
-    nearest,
-    schema_faults,
-    validator,
-    yaml_faults,
-)
+from pipeline.documents import MAX_LINE_BYTES, YamlFile, canonical_json, find_files, json_lines, nearest
 from pipeline.errors import Fault, UsageError
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=8,
-)
+from tests.conftest import JSON
 
 
 def read(path: Path, raw: bytes) -> tuple[list[tuple[int, Any]], list[Fault]]:
@@ -145,67 +129,6 @@ def test_every_line_of_any_bytes_is_a_record_a_fault_or_blank(raw: bytes, tmp_pa
     assert any(fault.problem == "holds no record" for fault in faults) == (not filled)
 
 
-@given(document=JSON)
-def test_any_document_is_held_against_a_schema_and_every_fault_can_be_printed(document: Any) -> None:
-    faults = schema_faults("seed", document, "seeds.jsonl", 3)
-    assert faults  # nothing so small is a seed
-    for fault in faults:
-        assert fault.line == 3
-        assert fault.remedy
-        assert "\n" not in fault.problem
-
-
-@pytest.mark.parametrize(
-    ("document", "field", "problem", "remedy"),
-    [
-        ({}, "", "'id' is a required property", "Add it."),
-        ({"nmae": 1}, "", "('nmae' was unexpected)", "Remove it, or correct its spelling."),
-        ({"lang": "fr"}, "lang", "'fr' is not one of ['en', 'zh']", "Use one of these values."),
-        ({"name": 5}, "name", "5 is not of type 'string'", "Change its type."),
-        ({"age": 0}, "age", "0 is less than the minimum of 1", "See minimum in schemas/."),
-        ({"voice": {"age_band": "teen"}}, "voice.age_band", "'teen' is not one of", "Use one of these values."),
-        ({"voice": {}}, "voice", "'timbre' is a required property", "Add it."),
-        ({"stances": []}, "stances", "[] should be non-empty", "Add items."),
-        ({"knows": ["bees", ""]}, "knows[1]", "'' should be non-empty", "Fill it, or use null where null is allowed."),
-        ({"who": "tab\there"}, "who", "does not match", "Write it in this form."),
-        ({"who": "x" * 2001}, "who", "… is too long", "Shorten it."),
-        ({"traits": {"openness": 6}}, "traits.openness", "6 is greater than the maximum of 5", "See maximum in"),
-        ({"exchanges": [{"they": "Hello?"}]}, "exchanges[0]", "'you' is a required property", "Add it."),
-        (
-            {"provenance": {"created": "21/11/2026"}},
-            "provenance.created",
-            "is not a 'date'",
-            "Write it in this format.",
-        ),
-        ([], "", "[] is not of type 'object'", "Change its type."),
-        (None, "", "None is not of type 'object'", "Change its type."),
-    ],
-)
-def test_a_fault_names_the_innermost_field_and_a_remedy(document: Any, field: str, problem: str, remedy: str) -> None:
-    faults = schema_faults("seed", document, "seeds.jsonl", 7)
-    assert any(f.field == field and problem in f.problem and f.remedy.startswith(remedy) for f in faults), faults
-    assert {(f.file, f.line) for f in faults} == {("seeds.jsonl", 7)}
-    assert all(len(f.problem) <= 200 for f in faults)
-
-
-def test_all_faults_of_a_document_are_found_at_once() -> None:
-    faults = schema_faults("seed", {"id": "A", "lang": "fr", "age": -1, "voice": {"pace": "warp"}}, "f", 1)
-    assert {"id", "lang", "age", "voice", "voice.pace", ""} == {fault.field for fault in faults}
-
-
-def test_a_definition_of_a_schema_can_be_used_by_itself() -> None:
-    rule = {"affinity": 0.5, "pair": [{"tone": "low"}, {"pace": "slower"}], "reason": "slow"}
-    assert validator("axes#Rule").is_valid(rule)
-    assert not validator("axes#Rule").is_valid(rule | {"affinity": 2})
-
-
-@pytest.mark.parametrize(
-    ("path", "name"), [((), ""), (("voice", "pace"), "voice.pace"), (("a", 0, "b", 1), "a[0].b[1]"), ((3,), "[3]")]
-)
-def test_a_field_is_written_as_one_would_in_code(path: tuple[str | int, ...], name: str) -> None:
-    assert field_name(path) == name
-
-
 @pytest.mark.parametrize(
     ("wanted", "remedy"),
     [("travle", "Did you mean 'travel'?"), ("TRAVEL", "Known: stories, travel."), ("", "Known: stories, travel.")],
@@ -282,17 +205,6 @@ def test_yaml_that_cannot_be_read_is_a_fault(tmp_path: Path, raw: bytes, line: i
     assert (fault.file, fault.line) == (str(tmp_path / "x.yaml"), line)
     assert problem in fault.problem
     assert fault.remedy.startswith(remedy)
-
-
-def test_yaml_faults_stand_on_the_line_of_their_field(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text(
-        "- {hard: [{tone: a}, {pace: b}],\n   reason: ''}\n- {reason: r,\n   x: 1}\n", "utf-8"
-    )
-    faults = yaml_faults("axes#RulesFile", YamlFile(tmp_path / "x.yaml", []))
-    assert [(f.line, f.field, f.problem) for f in sorted(faults)] == [
-        (2, "[0].reason", "'' should be non-empty"),
-        (3, "[1]", "Additional properties are not allowed ('x' was unexpected)"),
-    ]
 
 
 @given(document=st.dictionaries(st.text(), JSON), seed=st.randoms(use_true_random=False))

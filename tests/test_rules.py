@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.axes import AXIS_NAMES, Axes, Rule
 from pipeline.axis_files import load_axes
 from pipeline.errors import Fault
+from pipeline.records import Placed
 from pipeline.rules import ONE, Tables, axis_codes, compile_tables, meets, seed_faults, seed_masks, stance_of
 from pipeline.seeds import TRAITS, Seed
 
@@ -37,6 +38,10 @@ def persona(**fields: Any) -> Seed:
     """An imported seed with ``fields``: all else is open, and its stances are companion and character."""
     record = {"id": "someone", "lang": "en", "text": "Someone.", "provenance": PROVENANCE} | fields
     return Seed.model_validate(record, strict=False)
+
+
+def placed(seed: Seed, *broken: str) -> Placed[Seed]:
+    return Placed("seeds.jsonl", 12, seed, frozenset(broken))
 
 
 def open_levels(axes: Axes, seed: Seed, axis: str) -> set[str]:
@@ -341,7 +346,7 @@ def test_a_lock_leaves_what_it_names_and_touches_no_other_axis(
 def test_a_seed_that_refers_to_nothing_or_has_nothing_left_is_a_fault(
     small: Axes, fields: dict[str, Any], field: str, problem: str, remedy: str
 ) -> None:
-    (fault,) = seed_faults(small, persona(**fields), "seeds.jsonl", 12)
+    (fault,) = seed_faults(small, placed(persona(**fields)))
     assert fault == Fault("seeds.jsonl", 12, field, problem, fault.remedy)
     assert fault.remedy.startswith(remedy)
 
@@ -352,7 +357,7 @@ def test_every_unknown_id_and_every_empty_axis_of_a_seed_is_listed_at_once(small
         speech={"register": "stiff"},
         locks={"levels": {"pace": {"only": ["warp"]}}},
     )
-    fields = [(fault.field, fault.problem) for fault in seed_faults(small, unknown, "f", 1)]
+    fields = [(fault.field, fault.problem) for fault in seed_faults(small, placed(unknown))]
     assert fields == [
         ("bridges", "there is no 'sea'"),
         ("bridges", "there is no 'space'"),
@@ -360,11 +365,18 @@ def test_every_unknown_id_and_every_empty_axis_of_a_seed_is_listed_at_once(small
         ("locks.levels.pace", "there is no 'warp'"),
     ]
     empty = persona(stances=["practice"], locks={"tones": {"never": ["calm", "play"]}})
-    assert [fault.field for fault in seed_faults(small, empty, "f", 1)] == ["bridges", "locks.tones"]
+    assert [fault.field for fault in seed_faults(small, placed(empty))] == ["bridges", "locks.tones"]
+
+
+def test_a_seed_with_a_broken_field_is_held_to_the_ids_it_names_but_not_to_what_its_locks_leave(small: Axes) -> None:
+    empty = {"stances": ["practice"], "locks": {"tones": {"never": ["calm", "play"]}}}
+    assert list(seed_faults(small, placed(persona(**empty), "age"))) == []
+    (fault,) = seed_faults(small, placed(persona(**empty, bridges={"space": "They fly."}), "age"))
+    assert (fault.field, fault.problem) == ("bridges", "there is no 'space'")
 
 
 def test_the_shipped_seeds_are_at_home_on_the_shipped_axes(shipped_seeds: list[Seed], axes: Axes) -> None:
     for seed in shipped_seeds:
-        assert list(seed_faults(axes, seed, "f", 1)) == []
+        assert list(seed_faults(axes, placed(seed))) == []
         reached = {scenario.domain for scenario in axes.scenario if meets(seed, scenario)}
         assert reached == set(seed.bridges or ()), f"{seed.id}: a bridge leads nowhere"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from pipeline.documents import schema_faults
+from pipeline.schema_check import schema_faults
 from pipeline.schemas import DRAFT, drifted, schema_files, schemas, write_schemas
 from pipeline.seeds import Seed
 from tests.conftest import ROOT

@@ -74,7 +74,7 @@ def test_seeds_come_in_file_and_line_order_with_the_place_they_stand_at(tmp_path
         write(tmp_path / name, *(record | {"id": i} for i in ids))
     placed, faults = read_seeds([tmp_path])
     assert faults == []
-    places = [(Path(file).name, line, seed.id) for file, line, seed in placed]
+    places = [(Path(seed.file).name, seed.line, seed.record.id) for seed in placed]
     assert places == [("a.jsonl", 1, "z"), ("a.jsonl", 2, "y"), ("b.jsonl", 1, "p"), ("b.jsonl", 2, "q")]
 
 
@@ -90,15 +90,17 @@ def test_every_fault_of_every_file_is_listed_at_once(tmp_path: Path, record: Rec
         ("a.jsonl", 1, ""),
         ("a.jsonl", 1, "age"),
         ("a.jsonl", 1, "lang"),
+        ("a.jsonl", 2, "id"),
         ("b.jsonl", 1, "id"),
         ("b.jsonl", 2, "exchanges"),
+        ("b.jsonl", 2, "id"),
         ("b.jsonl", 2, "rating"),
         ("b.jsonl", 3, ""),
         ("b.jsonl", 4, ""),
         ("c.jsonl", 0, ""),
     ]
     message = str(caught.value)
-    assert message.startswith("9 faults in the data\n")
+    assert message.startswith("11 faults in the data\n")
     assert f"{tmp_path}/a.jsonl:1: Additional properties are not allowed ('hobby' was unexpected). Remove it" in message
     assert f"{tmp_path}/b.jsonl:2: exchanges: 0 exchanges, not 3. Request, beyond them, provocation." in message
     assert f"{tmp_path}/c.jsonl: holds no record. Add records, or delete the file." in message
@@ -165,22 +167,38 @@ def test_a_message_shows_twenty_faults_and_says_how_to_see_the_others(tmp_path: 
         ("provenance.created", "2026-02-30", "provenance.created", "is not a 'date'"),
         ("provenance.method", "found", "provenance.method", "'found' is not one of"),
         ("provenance.consent.basis", "", "provenance.consent.basis", "non-empty"),
+    ],
+)
+def test_a_faulty_field_is_named_with_what_is_wrong_and_left_out(
+    tmp_path: Path, record: Record, field: str, value: object, faulty: str, problem: str
+) -> None:
+    path = write(tmp_path / "seeds.jsonl", record | {"id": "sound"}, changed(record, field, value))
+    (sound, broken), (fault,) = read_seeds([path])
+    assert (sound.record.id, sound.broken) == ("sound", frozenset())
+    assert broken.broken == {field.split(".")[0]} - {"hobby"}
+    assert (fault.file, fault.line, fault.field) == (str(path), 2, faulty)
+    assert problem in fault.problem
+    assert fault.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "faulty", "problem"),
+    [
         ("speech.register", None, "speech.register", "an authored seed leaves this open"),
         ("exchanges", [{"they": "Hello?", "you": "Yes."}], "exchanges", "1 exchanges, not 3"),
         ("locks.traits", {"openness": [5]}, "locks.traits.openness", "[5] leaves out home, 2"),
         ("rating", "mature", "rating", "a minor of 17 cannot be mature"),
     ],
 )
-def test_a_faulty_field_is_named_with_what_is_wrong(
+def test_fields_that_do_not_go_together_are_a_fault_but_none_is_broken(
     tmp_path: Path, record: Record, field: str, value: object, faulty: str, problem: str
 ) -> None:
     base = changed(record, "traits.openness", 2) | {"age": 17}
     base["locks"]["traits"] = {}
     path = write(tmp_path / "seeds.jsonl", base | {"id": "sound"}, changed(base, field, value))
-    seeds, (fault,) = read_seeds([path])
-    assert [seed.id for _, _, seed in seeds] == ["sound"]
-    assert (fault.file, fault.line, fault.field) == (str(path), 2, faulty)
-    assert problem in fault.problem
+    (_, at_fault), (fault,) = read_seeds([path])
+    assert (at_fault.line, at_fault.broken) == (2, frozenset())
+    assert (fault.file, fault.line, fault.field, fault.problem) == (str(path), 2, faulty, problem)
     assert fault.remedy.endswith(".")
 
 
@@ -315,7 +333,8 @@ def test_ten_thousand_seeds_are_read_and_the_few_faulty_ones_found(tmp_path: Pat
     path = write(tmp_path / "seeds.jsonl", *lines)
     placed, faults = read_seeds([path])
     assert [(fault.line, fault.field) for fault in faults] == [(1, ""), (5_000, "age"), (10_000, "id")]
-    sound = [(line, seed) for _, line, seed in placed if line not in faulty]
+    assert {seed.line: seed.broken for seed in placed if seed.broken} == {5_000: {"age"}}
+    sound = [(seed.line, seed.record) for seed in placed if seed.line not in faulty]
     assert [(line, seed.id) for line, seed in sound] == [
         (number, f"copy-{number - 1}") for number in range(1, 10_001) if number not in faulty
     ]

@@ -6,10 +6,10 @@ goes in the instructions.  The voice cannot be changed by a later update.
 
 from typing import Any
 
-from pipeline.documents import schema_faults
 from pipeline.errors import Fault
 from pipeline.packs.persona import Persona
 from pipeline.packs.voices import VendorVoice, choose_voice
+from pipeline.schema_check import schema_faults
 
 # The vendor's catalogue of official voices; ages and genders are read off their names and descriptions there.
 VOICES = (
