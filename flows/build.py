@@ -1,4 +1,4 @@
-"""The build flow: validate, plan, expand, write, verify.
+"""The build flow: validate, plan, expand, write, pair, verify, report.
 
 Stages hand each other paths.  What a stage leaves stands under a name that holds the hash of what it was made from, so
 a stage whose result stands is done; Prefect's own cache would call it done after the file had been deleted.
@@ -15,26 +15,39 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from tqdm import tqdm
 
 from flows.workers import WorkerPool, build_shards, worker_pool
-from pipeline.build import BuildResult, accept_inputs, obtain_plan, peak_rss_mb
+from pipeline.build import (
+    BuildResult,
+    accept_inputs,
+    accept_samples,
+    accepted_sources,
+    obtain_plan,
+    pair_version,
+    peak_rss_mb,
+)
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
 from pipeline.plan_file import read_plan
-from pipeline.quality import verify
+from pipeline.quality import Quality, verify
+from pipeline.report import with_report
 from pipeline.store import (
+    REPORT,
     building_folder,
     discard,
-    file_faults,
-    find_version,
+    exclusive,
+    file_sha256,
+    find_versions,
+    linked_copy,
     open_version,
     point_current,
     publish,
+    refuse_harmed,
     seal,
     shard_ranges,
 )
@@ -51,6 +64,11 @@ def validate(config: RunConfig) -> Path:
     return accept_inputs(config)
 
 
+@task(name="validate samples", cache_policy=NO_CACHE)
+def validate_samples(config: RunConfig, inputs: Path) -> Path | None:
+    return accept_samples(config, inputs)
+
+
 @task(cache_policy=NO_CACHE)
 def plan(config: RunConfig, inputs: Path) -> Path:
     return obtain_plan(config, inputs)
@@ -63,48 +81,78 @@ def expand(plan_path: Path, rows: int, building: Path, batch: Batch, pool: Worke
 
 @task(cache_policy=NO_CACHE)
 def write(config: RunConfig, plan_path: Path, inputs: Path, building: Path) -> Path:
-    seeds = inputs / "seeds.jsonl"
-    return seal(building, read_plan(plan_path), seeds, config.rows, config.shard_rows).folder
+    frozen, sources = read_plan(plan_path), accepted_sources(inputs)
+    return seal(building, frozen, inputs / "seeds.jsonl", config.rows, config.shard_rows, sources).folder
+
+
+@task(cache_policy=NO_CACHE)
+def pair(config: RunConfig, building: Path, samples: Path) -> Path:
+    return pair_version(open_version(building), samples, config.sample_paths).folder
 
 
 @task(name="verify", cache_policy=NO_CACHE)
-def verify_and_publish(out: Path, building: Path) -> tuple[Path, dict[str, Any]]:
-    """Readers see a version only once every byte, rule and double of it has been looked at."""
+def verify_all(building: Path) -> Quality:
+    """Every byte, rule and double of a version that readers do not see yet."""
     faults, quality = verify(open_version(building))
     if faults or quality is None:
         discard(building)  # a rerun must not trust what is at fault
         raise BrokenVersion("\n".join([f"{building}: not what it should be; discarded", *faults]))
-    return publish(out, open_version(building)).folder, quality.as_dict()
+    return quality
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def report_and_publish(out: Path, building: Path, quality: Quality) -> Path:
+    folder = publish(out, with_report(open_version(building), quality)).folder
+    create_link_artifact(
+        link=(folder / REPORT).resolve().as_uri(), key="report", description=f"Report of {folder.name}"
+    )
+    return folder
 
 
 @task(name="verify files", cache_policy=NO_CACHE)
 def verify_files(folder: Path) -> None:
     """Of a version that was verified before it was published, the bytes."""
-    faults = file_faults(open_version(folder))
-    if faults:
-        raise BrokenVersion("\n".join([f"{folder}: not what it should be; remove it to build it anew", *faults]))
+    refuse_harmed(open_version(folder))
 
 
 @flow(name="build", log_prints=False)
 def build(config: RunConfig, progress: bool = True) -> BuildResult:
     """Build the matrix of ``config``, or go on with a build that was interrupted, or find that it stands."""
+    with exclusive(config.out):
+        return _built(config, progress)
+
+
+def _built(config: RunConfig, progress: bool) -> BuildResult:
     began = time.perf_counter()
     stages: dict[str, float] = {}
     with _timed(stages, "validate", progress):
         inputs = validate(config)
+        samples = validate_samples(config, inputs)
     with _timed(stages, "plan", progress):
         plan_path = plan(config, inputs)
         frozen = read_plan(plan_path)
-    standing = find_version(config.out, frozen.id, config.rows)
+    of_this_size = find_versions(config.out, frozen.id, config.rows)
+    wanted = file_sha256(samples) if samples is not None else None
+    standing = next((version for version in of_this_size if version.manifest.samples_content == wanted), None)
     building = building_folder(config.out, frozen, config.rows, config.shard_rows)
     figures: dict[str, Any] = {}
     if standing is None:
-        with _timed(stages, "expand", progress):
-            _expand_all(config, plan_path, building, progress)
-        with _timed(stages, "write", progress):
-            building = write(config, plan_path, inputs, building)
+        if of_this_size:  # the same rows stand there with other pairings
+            verify_files(of_this_size[0].folder)
+            building = linked_copy(of_this_size[0], building).folder
+        else:
+            with _timed(stages, "expand", progress):
+                _expand_all(config, plan_path, building, progress)
+            with _timed(stages, "write", progress):
+                building = write(config, plan_path, inputs, building)
+        if samples is not None:
+            with _timed(stages, "pair", progress):
+                building = pair(config, building, samples)
         with _timed(stages, "verify", progress):
-            folder, figures = verify_and_publish(config.out, building)
+            quality = verify_all(building)
+        with _timed(stages, "report", progress):
+            folder = report_and_publish(config.out, building, quality)
+        figures = quality.as_dict()
     else:
         with _timed(stages, "verify", progress):
             folder = standing.folder

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pipeline.scene_parts import SceneSettings
     from pipeline.scenes import with_scenes
     from pipeline.seeds import Seed, load_seeds
-    from pipeline.store import scan_matrix
+    from pipeline.store import scan_matrix, scan_pairings
 
 _HOMES = {
     "PersonaMatrix": "matrix", "Plan": "plan", "SceneSettings": "scene_parts", "Seed": "seeds", "decode": "plan",
     "load_axes": "axis_files", "load_seeds": "seeds", "make_plan": "plan", "read_plan": "plan_file",
-    "scan_matrix": "store", "virtual_matrix": "matrix", "with_scenes": "scenes",
+    "scan_matrix": "store", "scan_pairings": "store", "virtual_matrix": "matrix", "with_scenes": "scenes",
 }  # fmt: skip
 
 __all__ = [
     "PersonaMatrix", "Plan", "SceneSettings", "Seed", "decode", "load_axes", "load_seeds", "make_plan", "read_plan",
-    "scan_matrix", "virtual_matrix", "with_scenes",
+    "scan_matrix", "scan_pairings", "virtual_matrix", "with_scenes",
 ]  # fmt: skip
 
 

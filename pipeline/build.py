@@ -1,10 +1,13 @@
 """What a run works on, and what each stage makes of it.  The order of the stages stands in flows/build.py."""
 
 import hashlib
+import json
 import resource
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,14 +15,35 @@ from pipeline import __version__
 from pipeline.axes import Axes
 from pipeline.axis_files import read_axes
 from pipeline.config import RunConfig, content_root
+from pipeline.conversations import check_samples
 from pipeline.coverage import unreachable
-from pipeline.documents import canonical_json, find_files
-from pipeline.errors import Fault, InvalidRecords, PlanRefused
+from pipeline.documents import REJECTS, canonical_json, find_files
+from pipeline.errors import BrokenVersion, Fault, InvalidRecords, PlanRefused
+from pipeline.pairing import samples_table
 from pipeline.plan import Plan, make_plan
 from pipeline.plan_file import plan_json, read_plan
+from pipeline.quality import verify
+from pipeline.report import with_report
 from pipeline.rules import seed_faults
 from pipeline.seeds import Seed, read_seeds
-from pipeline.store import plan_path, write_text
+from pipeline.store import (
+    SOURCES,
+    Source,
+    Sources,
+    Version,
+    attach_pairings,
+    current_version,
+    discard,
+    exclusive,
+    file_sha256,
+    linked_copy,
+    plan_path,
+    publish,
+    refuse_harmed,
+    sources_json,
+    with_file,
+    write_text,
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +67,13 @@ class BuildResult(BaseModel):
     total_s: float
 
 
-def check_inputs(seed_paths: Sequence[Path], axes_path: Path) -> tuple[Inputs | None, list[Fault]]:
+def check_inputs(
+    seed_paths: Sequence[Path], axes_path: Path, sample_paths: Sequence[Path] = ()
+) -> tuple[Inputs | None, list[Fault]]:
     """Read and check everything; the inputs only where there is no fault."""
     axes, axes_faults = read_axes(axes_path)
-    placed, seed_file_faults = read_seeds(seed_paths)
-    faults = [*axes_faults, *seed_file_faults]
+    placed, seed_faults_found = read_seeds(seed_paths)
+    faults = [*axes_faults, *seed_faults_found]
     if axes is not None and not axes_faults:
         faults += [
             Fault(
@@ -56,11 +82,15 @@ def check_inputs(seed_paths: Sequence[Path], axes_path: Path) -> tuple[Inputs | 
             for axis, level, why in unreachable(axes)
         ]
     if axes is not None:
-        for file, line, seed in placed:
-            faults += seed_faults(axes, seed, file, line)
+        for seed in placed:
+            faults += seed.own(seed_faults(axes, seed))
+    if sample_paths:
+        at_fault = {(fault.file, fault.line) for fault in faults}
+        seeds = {s.record.id: None if (s.file, s.line) in at_fault else s.record for s in placed}
+        faults += check_samples(sample_paths, axes, seeds)[1]
     if faults or axes is None:
         return None, faults
-    return Inputs(tuple(seed for _, _, seed in placed), axes), []
+    return Inputs(tuple(seed.record for seed in placed), axes), []
 
 
 def accept_inputs(config: RunConfig) -> Path:
@@ -69,25 +99,117 @@ def accept_inputs(config: RunConfig) -> Path:
     Raises InvalidRecords with every fault of every file.  Files that were accepted before are not checked again.
     """
     folder = config.out / "inputs" / _files_hash(config)
-    if (folder / "axes.json").is_file():
+    if (folder / "axes.json").is_file() and (folder / SOURCES).is_file():
         return folder
     inputs, faults = check_inputs(config.seed_paths, config.axes_path)
     if inputs is None:
         raise InvalidRecords(faults)
     records = (seed.model_dump(mode="json", by_alias=True) for seed in inputs.seeds)
     write_text(folder / "seeds.jsonl", "".join(canonical_json(record) + "\n" for record in records))
+    axis_files = find_files([config.axes_path], (".yaml", ".yml"))
+    sources = [
+        *(_source("seeds", path) for path in find_files(config.seed_paths, (".jsonl",))),
+        *(_source("axes", path) for path in axis_files),
+    ]
+    write_text(folder / SOURCES, sources_json(sources))
     write_text(folder / "axes.json", inputs.axes.canonical() + "\n")  # last: its presence says that all is accepted
     return folder
 
 
+def accept_samples(config: RunConfig, inputs_folder: Path) -> Path | None:
+    """Check the samples of a run, and keep them in canonical form, in id order; None where it has none.
+
+    The SHA-256 of that file is the ``samples_content`` of a version that is paired with them.  A sample may speak for a
+    seed that is not of this run: then only its user's side is of use here.  Raises InvalidRecords with every fault.
+    """
+    files = find_files(config.sample_paths, (".jsonl",)) if config.sample_paths else []
+    if not files:
+        return None
+    path = inputs_folder / "samples" / f"{_hash_of(files)}.jsonl"
+    if not path.is_file():
+        inputs = accepted_inputs(inputs_folder)
+        seeds = {seed.id: seed for seed in inputs.seeds}
+        samples, faults = check_samples(files, inputs.axes, seeds, all_seeds=False)
+        if faults:
+            raise InvalidRecords(faults)
+        write_text(path, "".join(f"{sample}\n" for sample in samples))
+    return path
+
+
+def _source(kind: Literal["seeds", "axes", "samples"], path: Path) -> Source:
+    records = sum(1 for line in path.read_bytes().splitlines() if line.strip()) if path.suffix == ".jsonl" else None
+    rejects = path.with_name(f"{path.name}{REJECTS}")
+    lines = rejects.read_bytes().splitlines() if rejects.is_file() else []
+    rejected = Counter(str(json.loads(line)["reason"]) for line in lines if line.strip())
+    return Source(
+        kind=kind, file=_shown(path), records=records, sha256=file_sha256(path), rejected=dict(sorted(rejected.items()))
+    )
+
+
+def _shown(path: Path) -> str:
+    """A shipped file by its place in the project, any other by the path it was given by."""
+    shipped = content_root()
+    return path.relative_to(shipped).as_posix() if path.is_relative_to(shipped) else path.as_posix()
+
+
+def accepted_sources(folder: Path) -> tuple[Source, ...]:
+    return Sources.model_validate_json((folder / SOURCES).read_text("utf-8")).root
+
+
+def pair_version(sealed: Version, samples: Path, paths: Sequence[Path]) -> Version:
+    """Pair a sealed version with accepted samples, which came from ``paths``."""
+    return _paired(sealed, samples.read_text("utf-8").removesuffix("\n").split("\n"), paths)
+
+
+def _paired(sealed: Version, samples: Sequence[str], paths: Sequence[Path]) -> Version:
+    sources = [source for source in sealed.sources() if source.kind != "samples"]
+    sources += [_source("samples", path) for path in find_files(paths, (".jsonl",))]
+    told = with_file(sealed, SOURCES, sources_json(sources))
+    return attach_pairings(told, samples_table(samples, sealed.plan(), sealed.seeds()))
+
+
+def pair_current(out: Path, sample_paths: Sequence[Path], tell: Callable[[str], None] = lambda _: None) -> Version:
+    """Pair the current matrix with other samples: a new version that shares its rows.
+
+    ``tell`` hears of each step as it begins.  Raises InvalidRecords with every fault of the samples.
+    """
+    with exclusive(out):
+        return _paired_anew(out, sample_paths, tell)
+
+
+def _paired_anew(out: Path, sample_paths: Sequence[Path], tell: Callable[[str], None]) -> Version:
+    tell("check samples")
+    version = current_version(out)
+    refuse_harmed(version)
+    seeds = {seed.id: seed for seed in version.seeds()}
+    samples, faults = check_samples(sample_paths, version.plan().axes, seeds, all_seeds=False)
+    if faults:
+        raise InvalidRecords(faults)
+    tell("pair")
+    building = out / "matrix" / f".pairing-{version.manifest.name}"
+    sealed = _paired(linked_copy(version, building), samples, sample_paths)
+    tell("verify")
+    broken, quality = verify(sealed)
+    if broken or quality is None:
+        discard(building)
+        raise BrokenVersion("\n".join([f"{version.folder}: not what it should be", *broken]))
+    tell("report")
+    return publish(out, with_report(sealed, quality))
+
+
 def _files_hash(config: RunConfig) -> str:
-    """Sixteen hexadecimal digits over the bytes of all files, the schemas they are held against, and this program."""
+    return _hash_of(
+        [
+            *find_files(config.seed_paths, (".jsonl",)),
+            *find_files([config.axes_path], (".yaml", ".yml")),
+            *find_files([content_root() / "schemas"], (".json",)),
+        ]
+    )
+
+
+def _hash_of(files: Sequence[Path]) -> str:
+    """Sixteen hexadecimal digits over the bytes of all files and this program's version."""
     digest = hashlib.sha256(__version__.encode())
-    files = [
-        *find_files(config.seed_paths, (".jsonl",)),
-        *find_files([config.axes_path], (".yaml", ".yml")),
-        *find_files([content_root() / "schemas"], (".json",)),
-    ]
     for path in files:
         content = path.read_bytes()
         digest.update(len(content).to_bytes(8, "little") + content)

@@ -7,6 +7,7 @@ from pipeline.errors import UsageError
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import deployable
+from pipeline.store import Version
 
 
 def where(rows: pl.LazyFrame, expression: str | None) -> pl.LazyFrame:
@@ -22,8 +23,17 @@ def where(rows: pl.LazyFrame, expression: str | None) -> pl.LazyFrame:
 def chosen(rows: pl.LazyFrame, plan: Plan, expression: str | None, limit: int, settings: SceneSettings) -> pl.DataFrame:
     """At most ``limit`` personas that an app can hold: first one of each seed, then the second of each, and so on."""
     fitting = where(rows, expression)
-    if settings.frame == "deploy":
-        fitting = deployable(fitting, plan)
+    return _spread(rows, deployable(fitting, plan) if settings.frame == "deploy" else fitting, expression, limit)
+
+
+def chosen_paired(version: Version, expression: str | None, limit: int) -> pl.DataFrame:
+    """At most ``limit`` personas with their pairings; the expression may name columns of both."""
+    rows = version.scan().join(version.scan_pairings(), on="persona_id", maintain_order="left")
+    return _spread(rows, where(rows, expression), expression, limit)
+
+
+def _spread(rows: pl.LazyFrame, fitting: pl.LazyFrame, expression: str | None, limit: int) -> pl.DataFrame:
+    """Of ``fitting``, in id order: first one of each seed, then the second of each, and so on."""
     turn = pl.int_range(pl.len(), dtype=pl.UInt32).over("seed_id").alias("_turn")
     try:
         picked = (

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperCommand
 
 from pipeline.config import content_root, read_config
 from pipeline.errors import EXIT_INTERRUPTED, PersonasError, UsageError
@@ -76,8 +77,15 @@ def build(
     workers: Annotated[int | None, typer.Option("--workers", help="Worker processes; default one a core.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the matrix: validate, plan, expand, write, verify.  A build that was interrupted is gone on with."""
+    """Build the matrix: validate, plan, expand, write, pair, verify, report.
+
+    A build that was interrupted is gone on with.
+    """
+    from pipeline.store import exclusive
+
     run = read_config(config, rows=rows, out=out, workers=workers)
+    with exclusive(run.out):  # to say so at once; the flow holds it
+        pass
     notes.print("starting the flow (about ten seconds; a minute the first time)")
     from flows.build import build as build_flow
     from flows.server import prefect_server
@@ -92,7 +100,7 @@ def build(
         table.add_row(stage, f"{seconds:.2f}")
     console.print(table)
     spent = result.stages.get("expand")
-    speed = f", {result.rows / spent:,.0f} rows/s expanded" if spent else ", already built"
+    speed = f", {result.rows / spent:,.0f} rows/s expanded" if spent else ", whose rows stood already"
     console.print(
         f"{result.rows:,} personas of {result.seeds:,} seeds{speed}, peak memory {result.peak_rss_mb:,.0f} MB"
     )
@@ -105,20 +113,17 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """List every fault in seeds, axes and samples.  Exit 0: clean; 1: faults in the data; 2: wrong usage."""
-    from pipeline.axis_files import load_axes
     from pipeline.build import check_inputs
-    from pipeline.conversations import check_samples, is_samples
+    from pipeline.conversations import is_samples
     from pipeline.documents import find_files
-    from pipeline.seeds import read_seeds
 
     rest, axes_path = _sorted_out(paths)
     files = find_files(rest, (".jsonl",))
     samples = [path for path in files if is_samples(path)]
-    seed_paths = [path for path in files if path not in samples]
-    _, faults = check_inputs(seed_paths, axes_path)
-    if samples and not faults:
-        placed, _ = read_seeds(seed_paths or [content_root() / "seeds" / "personas"])
-        faults = check_samples(samples, load_axes(axes_path), {seed.id: seed for _, _, seed in placed})
+    seeds = [path for path in files if path not in samples]
+    if samples and not seeds:  # samples name the seeds they are authored for
+        seeds = [content_root() / "seeds" / "personas"]
+    _, faults = check_inputs(seeds, axes_path, samples)
     if as_json:
         _print_json({"faults": [vars(fault) for fault in sorted(faults)]})
     else:
@@ -140,24 +145,52 @@ def _sorted_out(paths: Sequence[Path]) -> tuple[list[Path], Path]:
     return seeds, axes[0] if axes else content_root() / "seeds" / "axes"
 
 
+class _ImportCommand(TyperCommand):
+    """Its help lists the formats there are, which are not loaded before somebody asks."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from pipeline.importers.formats import IMPORTERS
+
+        for made, heading in {"seeds": "Personas, into seeds", "samples": "Conversations, into samples"}.items():
+            formats = {name: format for name, format in IMPORTERS.items() if format.makes == made}
+            with formatter.section(heading):
+                formatter.write_dl([(name, format.about) for name, format in formats.items()])
+                formatter.write_paragraph()
+                for format in formats.values():
+                    formatter.write(f"  {format.example}\n")
+        super().format_epilog(ctx, formatter)
+
+
 @app.command(
     "import",
+    cls=_ImportCommand,
     epilog="Example: personas import --from text-jsonl characters.jsonl seeds/characters.jsonl --license CC0-1.0",
 )
 def import_(
-    source: Annotated[Path, typer.Argument(help="The file to read.")],
-    target: Annotated[Path, typer.Argument(help="The seed file to write; rejects go beside it.")],
-    from_: Annotated[str, typer.Option("--from", help="The source's format: text-jsonl.")],
+    source: Annotated[Path, typer.Argument(help="The file to read, or a folder of files of this format.")],
+    target: Annotated[Path, typer.Argument(help="The JSON-lines file to write; rejects go beside it.")],
+    from_: Annotated[str, typer.Option("--from", help="The source's format, one of those below.")],
     license: Annotated[str | None, typer.Option("--license", help="SPDX licence, where records name none.")] = None,
-    author: Annotated[str | None, typer.Option("--author", help="Who made the texts.")] = None,
-    lang: Annotated[Literal["en", "zh"] | None, typer.Option("--lang", help="Default: told by the script.")] = None,
-    id_field: Annotated[str, typer.Option("--id-field")] = "id",
-    name_field: Annotated[str, typer.Option("--name-field")] = "name",
-    text_field: Annotated[str, typer.Option("--text-field")] = "text",
+    author: Annotated[
+        str | None, typer.Option("--author", help="Who made the texts, where records say nothing.")
+    ] = None,
+    lang: Annotated[
+        Literal["en", "zh"] | None, typer.Option("--lang", help="Default: as records say, or told by the script.")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", help="Domain of all conversations.  Default: a record's, if we know it.")
+    ] = None,
+    id_field: Annotated[str, typer.Option("--id-field", help="Field of JSON records.")] = "id",
+    name_field: Annotated[str, typer.Option("--name-field", help="Of text-jsonl.")] = "name",
+    text_field: Annotated[str, typer.Option("--text-field", help="Of text-jsonl.")] = "text",
     as_json: JsonOption = False,
 ) -> None:
-    """Turn foreign personas into seeds.  What the source does not tell stays open; what cannot be read is set aside."""
-    from pipeline.importers.run import IMPORTERS, run_import
+    """Turn foreign personas into seeds, or conversations into samples.
+
+    What the source does not tell stays open; what cannot be read is set aside with its reason.
+    """
+    from pipeline.importers.formats import IMPORTERS
+    from pipeline.importers.run import run_import
     from pipeline.importers.settings import ImportSettings
     from pipeline.provenance import spdx_expression
 
@@ -169,17 +202,31 @@ def import_(
         raise UsageError(f"--license: {error}; see https://spdx.org/licenses") from error
     settings = ImportSettings(
         license=license, author=author, lang=lang, created=date.today(),
+        domain=domain, domains=_domains(domain) if IMPORTERS[from_].makes == "samples" else frozenset(),
         id_field=id_field, name_field=name_field, text_field=text_field,
     )  # fmt: skip
-    result = run_import(from_, source, target, settings)
+    if domain is not None and not settings.domains:
+        raise UsageError(f"--domain {domain}: only conversations have one; {from_} gives personas")
+    result = run_import(from_, source, target, settings, progress=sys.stderr.isatty())
     if as_json:
         _print_json(result.model_dump())
         return
-    console.print(f"{result.read:,} read, {result.imported:,} imported to {result.seeds_file}")
+    console.print(f"{result.read:,} read, {result.imported:,} imported to {result.records_file}")
     for reason, count in result.rejected.items():
         console.print(f"{count:,} rejected: {reason}")
     if result.rejected:
         console.print(f"rejects with line and reason: {result.rejects_file}")
+
+
+def _domains(wanted: str | None) -> frozenset[str]:
+    """The shipped axes' domains, of which ``wanted`` must be one."""
+    from pipeline.axis_files import load_axes
+    from pipeline.documents import nearest
+
+    domains = load_axes(content_root() / "seeds" / "axes").codes["domain"]
+    if wanted is not None and wanted not in domains:
+        raise UsageError(f"--domain {wanted}: not known. {nearest(wanted, domains)}")
+    return frozenset(domains)
 
 
 @app.command(epilog="Example: personas plan --out plan.json")
@@ -229,6 +276,29 @@ def plan(
         )
     if out is not None:
         console.print(str(out))
+
+
+@app.command(epilog="Example: personas pair conversations.jsonl")
+def pair(
+    samples: Annotated[list[Path], typer.Argument(help="Files or folders of conversation samples.")],
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pair the current matrix with conversation samples: a new version with the same rows."""
+    from pipeline.build import pair_current
+
+    version = pair_current(read_config(None, out=out).out, samples, lambda step: print(f"{step} …", file=sys.stderr))
+    manifest, by_rung = version.manifest, version.scan_pairings().group_by("rung").len().sort("rung").collect()
+    if as_json:
+        counts = dict(by_rung.iter_rows())
+        _print_json({"version_dir": str(version.folder), "samples": manifest.samples, "paired": manifest.paired,
+                     "unmatched": manifest.rows - manifest.paired, "rungs": counts})  # fmt: skip
+        return
+    for rung, count in by_rung.iter_rows():
+        console.print(f"{count:>12,} {rung}")
+    console.print(f"{manifest.paired:,} of {manifest.rows:,} personas paired with {manifest.samples:,} samples; the "
+                  "others are in unmatched/ with the reason")  # fmt: skip
+    console.print(str(version.folder))
 
 
 @app.command(epilog="Example: personas show 4294967296 --as stepfun-realtime")
@@ -291,7 +361,7 @@ def query(
     "--limit 20 --out pack"
 )
 def export(
-    as_: Annotated[str, typer.Option("--as", help="Target: stepfun-realtime or openai-realtime.")],
+    as_: Annotated[str, typer.Option("--as", help="stepfun-realtime, openai-realtime, or messages-jsonl.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the pack; must not hold anything yet.")],
     where: Annotated[str | None, typer.Option("--where", help="polars SQL expression over matrix columns.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many personas.")] = 100,
@@ -304,41 +374,73 @@ def export(
     data: Annotated[Path | None, typer.Option("--data", help="Folder of plans and versions; default data.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Export personas as session configs: a folder with pack.json and one file each."""
+    """Export personas: a folder with pack.json and one session config each, or one file of chat messages.
+
+    messages-jsonl takes each persona with the conversation it is paired with; --where may then name fit, rung, score
+    and sample_id too, and the frame follows from the pairing.
+    """
     from pydantic import ValidationError
     from tqdm import tqdm
 
-    from pipeline.choice import chosen
+    from pipeline.choice import chosen, chosen_paired
+    from pipeline.packs.messages_jsonl import TARGET, write_messages
     from pipeline.packs.pack import write_pack
     from pipeline.packs.persona import personas
     from pipeline.packs.targets import TARGETS
     from pipeline.scene_parts import SceneSettings
 
-    _known("--as", as_, TARGETS)
+    _known("--as", as_, {*TARGETS, TARGET})
     try:
         settings = SceneSettings(frame=frame, disclosure=disclosure, crisis_line=crisis_line)
     except ValidationError as error:
         raise UsageError(f"--crisis-line {crisis_line!r}: {error.errors()[0]['msg']}") from error
     version = _version(data)
-    frozen, seeds = version.plan(), _seeds_of(version)
-    rows = chosen(version.scan(), frozen, where, limit, settings)
+    frozen, seeds = version.plan(), version.seeds()
+    if as_ == TARGET:
+        rows = chosen_paired(version, where, limit)
+    else:
+        rows = chosen(version.scan(), frozen, where, limit, settings)
     if rows.is_empty():
         raise UsageError(f"no persona fits --where {where!r}; try it with `personas query` first")
-    stream = tqdm(
-        personas(rows, frozen, seeds, settings), total=rows.height, unit="config", disable=not sys.stderr.isatty()
-    )
-    pack = write_pack(out, as_, version.manifest.name, settings, stream)
+    if as_ == TARGET:
+        pack = write_messages(out, version.manifest.name, rows, frozen, seeds, version.samples(), settings)
+    else:
+        stream = tqdm(
+            personas(rows, frozen, seeds, settings), total=rows.height, unit="config", disable=not sys.stderr.isatty()
+        )
+        pack = write_pack(out, as_, version.manifest.name, settings, stream)
+    licenses = [owned.license for owned in pack.licenses]
     if as_json:
-        _print_json({"pack": str(out), "personas": len(pack.personas), "checked": pack.checked,
-                     "licenses": [owned.license for owned in pack.licenses]})  # fmt: skip
+        _print_json({"pack": str(out), "personas": rows.height, "checked": pack.checked, "licenses": licenses})
         return
-    different = len({persona.seed_id for persona in pack.personas})
-    console.print(
-        f"{len(pack.personas):,} personas of {different:,} seeds, {', '.join(o.license for o in pack.licenses)}"
-    )
+    console.print(f"{rows.height:,} personas of {rows['seed_id'].n_unique():,} seeds, {', '.join(licenses)}")
     if not pack.checked:
         console.print("not held against the vendor's types: install persona-matrix[check]", markup=False)
     console.print(str(out / "pack.json"))
+
+
+@app.command(epilog="Example: personas report --open")
+def report(
+    path: Annotated[Path | None, typer.Argument(help="A version; default the current matrix.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    rewrite: Annotated[bool, typer.Option("--rewrite", help="Verify the version and write its report anew.")] = False,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Where the report of a version stands; written if it is not there yet."""
+    from pipeline.report import rewrite_report
+    from pipeline.store import REPORT, open_version
+
+    version = _version(out) if path is None else open_version(path)
+    file = version.folder / REPORT
+    if rewrite or not file.is_file():
+        version = rewrite_report(version)
+    if as_json:
+        _print_json({"report": str(file)})
+    else:
+        console.print(str(file), soft_wrap=True)
+    if open_:
+        typer.launch(str(file))
 
 
 @app.command(epilog="Example: personas verify")
@@ -400,7 +502,7 @@ def schemas(
     raise typer.Exit(1 if stale else 0)
 
 
-def _known(option: str, name: str, registry: dict[str, Any]) -> None:
+def _known(option: str, name: str, registry: Collection[str]) -> None:
     if name not in registry:
         raise UsageError(f"{option} {name}: not known; choose one of {', '.join(sorted(registry))}")
 
@@ -411,14 +513,6 @@ def _version(out: Path | None) -> "Version":
     return current_version(read_config(None, out=out).out)
 
 
-def _seeds_of(version: "Version") -> "list[Seed]":
-    from pipeline.seeds import Seed
-
-    # Lines of bytes, not of str: a text may hold U+2028, which ends a line of str.
-    lines = version.seeds_file().read_bytes().splitlines()
-    return [Seed.model_validate_json(line) for line in lines]
-
-
 def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Seed]]":
     """A plan and the seeds it was made of: of the current version, or a plan file with the seeds of the run."""
     from pipeline.build import hold_against
@@ -427,7 +521,7 @@ def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Se
 
     if plan is None:
         version = _version(out)
-        return version.plan(), _seeds_of(version)
+        return version.plan(), version.seeds()
     frozen, seeds = read_plan(plan), load_seeds(read_config(None).seed_paths)
     hold_against(frozen, seeds, plan)
     return frozen, seeds

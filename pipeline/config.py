@@ -31,6 +31,9 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seeds: tuple[Path, ...] = Field((), description="Seed files or folders; empty means the shipped seeds.")
+    samples: tuple[Path, ...] | None = Field(
+        None, description="Conversation samples to pair; none means the shipped ones, where the seeds are the shipped."
+    )
     axes: Path | None = Field(None, description="The folder of axes; none means the shipped axes.")
     rows: Rows = Field(1_000_000, description="Rows of the matrix.")
     out: Path = Field(Path("data"), description="Folder of plans and versions.")
@@ -47,6 +50,12 @@ class RunConfig(BaseModel):
         return self.seeds or (content_root() / "seeds" / "personas",)
 
     @property
+    def sample_paths(self) -> tuple[Path, ...]:
+        if self.samples is None:
+            return () if self.seeds else (content_root() / "data" / "conversations",)
+        return self.samples
+
+    @property
     def axes_path(self) -> Path:
         return self.axes or content_root() / "seeds" / "axes"
 
@@ -57,7 +66,7 @@ class RunConfig(BaseModel):
 
 
 def content_root() -> Path:
-    """The folder that holds seeds/ and schemas/: the checkout, or what the wheel brought along."""
+    """The folder that holds seeds/, schemas/ and data/conversations/: the checkout, or what the wheel brought along."""
     package = Path(__file__).parent
     shipped = package / "shipped"
     return shipped if shipped.is_dir() else package.parent
@@ -92,6 +101,8 @@ def read_config(path: Path | None, **overrides: object) -> RunConfig:
 
 def _relative_to(config: RunConfig, folder: Path, given: dict[str, object]) -> RunConfig:
     moved: dict[str, object] = {"seeds": tuple(folder / path for path in config.seeds)}
+    if config.samples is not None:
+        moved["samples"] = tuple(folder / path for path in config.samples)
     if config.axes is not None:
         moved["axes"] = folder / config.axes
     if config.plan.file is not None:

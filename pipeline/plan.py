@@ -56,9 +56,13 @@ class PlannedSeed:
 
     @property
     def split(self) -> str:
-        """Nine seeds in ten train, half of the rest validate: by id alone, so that no seed ever changes sides."""
-        twentieth = int(kernel.mix(np.uint64(self.hash ^ 0x5EED))) % 20
-        return SPLITS[0] if twentieth < 18 else SPLITS[twentieth - 17]
+        return split_of(self.hash)
+
+
+def split_of(id_hash: int) -> str:
+    """Nine seeds in ten train, half of the rest validate: by id alone, so that no seed ever changes sides."""
+    twentieth = int(kernel.mix(np.uint64(id_hash ^ 0x5EED))) % 20
+    return SPLITS[0] if twentieth < 18 else SPLITS[twentieth - 17]
 
 
 def seed_hash(seed_id: str) -> int:

@@ -18,9 +18,10 @@ from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
 from pipeline.coverage import all_pairs, count_pairs
 from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, codes_of
+from pipeline.pairing import Pairer, samples_digest, samples_table
 from pipeline.plan import Plan, pairs_covered
 from pipeline.rules import Tables
-from pipeline.store import Version, file_faults, row_group_digest
+from pipeline.store import OF_PAIRINGS, Version, file_faults, paired_content, row_group_digest, with_uses
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,33 @@ def verify(version: Version) -> tuple[list[str], Quality | None]:
     if quality.rows != version.manifest.rows:
         faults.append(f"{quality.rows:,} rows, not {version.manifest.rows:,}")
     faults += quality.faults()
-    if not faults and content.hexdigest() != version.manifest.content:
-        faults.append(f"the content of the rows is {content.hexdigest()[:12]}, not {version.manifest.content[:12]}")
+    if not faults and content.hexdigest() != version.manifest.rows_content:
+        wanted = version.manifest.rows_content[:12]
+        faults.append(f"the content of the rows is {content.hexdigest()[:12]}, not {wanted}")
+    if not faults and version.manifest.samples_content is not None:
+        faults += pairing_faults(version, plan)
     return faults, quality
+
+
+def pairing_faults(version: Version, plan: Plan) -> list[str]:
+    """Where the pairings are not those that dealing the version's samples to its rows gives."""
+    manifest, samples = version.manifest, version.samples()
+    if "record" not in samples.columns or samples_digest(samples) != manifest.samples_content:
+        return ["samples.parquet: not the samples that the manifest names"]
+    table = samples_table(samples["record"], plan, version.seeds())
+    pairer = Pairer(plan, table)
+    faults, paired = [], 0
+    for number, (rows, stored) in enumerate(zip(version.shards(), version.paired(), strict=False)):
+        wanted = pairer.pair(rows)
+        paired += stored.pairings.height
+        differ = [name for name, one, other in zip(OF_PAIRINGS, stored, wanted, strict=True) if not one.equals(other)]
+        faults += [f"{name}/{number:05d}.parquet: not what pairing its rows gives" for name in differ]
+    content = paired_content(manifest.rows_content, manifest.samples_content, pairer)
+    if (content, samples.height, paired) != (manifest.content, manifest.samples, manifest.paired):
+        faults.append("the pairings are not those that the manifest names")
+    if not samples.equals(with_uses(table, pairer)):
+        faults.append("samples.parquet: not what its records say and the pairings show")
+    return faults
 
 
 def _digesting(plan: Plan, shards: Iterable[pl.DataFrame], content: "hashlib._Hash") -> Iterator[pl.DataFrame]:

@@ -4,7 +4,10 @@
     data/plans/<inputs>-<base_rows>.json        plans, by what they were made from
     data/matrix/.building-<plan>-<rows>-<shard_rows>/   a version under way; a rerun goes on from it
     data/matrix/<plan>-<content>/               a whole version; never changed
-        plan.json  seeds.jsonl  shards/00000.parquet …  manifest.json
+        plan.json  seeds.jsonl  sources.json  shards/00000.parquet …
+        samples.parquet  pairings/00000.parquet …  unmatched/00000.parquet …      where there are samples
+        report.html  manifest.json
+    data/matrix/.lock                           held by the one build at work
     data/matrix/CURRENT                         the name of the newest version
 
 A file counts only once it has its final name, and a version only once it has its manifest, so a reader sees a whole
@@ -14,21 +17,31 @@ version or none, and an interrupted build leaves nothing to clean by hand.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from pipeline.config import ROW_GROUP
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows
+from pipeline.pairing import Paired, Pairer, samples_digest
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json, read_plan
+from pipeline.seeds import Seed
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION: Literal[2] = 2
 HASH_CHUNK = 1 << 20
+SAMPLES = "samples.parquet"
+SOURCES = "sources.json"
+REPORT = "report.html"
+OF_PAIRINGS = ("pairings", "unmatched")
 NOTES = "notes"  # of finished shards; gone once a version is published
 
 
@@ -50,12 +63,34 @@ class Shard(_Record):
     digests: tuple[str, ...] = Field(description="SHA-256 of the canonical bytes of each row group.")
 
 
+class Source(_Record):
+    """A file that a version was made from."""
+
+    kind: Literal["seeds", "axes", "samples"]
+    file: str
+    records: int | None = Field(description="Null where the file does not hold one a line.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    rejected: dict[str, int] = Field({}, description="What its import set aside, by reason.")
+
+
+class Sources(RootModel[tuple[Source, ...]]):
+    pass
+
+
 class Manifest(_Record):
     """What a version is made of.  No clock value, so that the same version has the same manifest anywhere."""
 
-    version: int = MANIFEST_VERSION
+    version: Literal[2] = MANIFEST_VERSION
     plan: str = Field(description="Id of the plan.")
-    content: str = Field(description="SHA-256 over the canonical rows in id order; independent of shards and workers.")
+    content: str = Field(
+        description="SHA-256 over rows_content and, where there are samples, theirs and the pairings'."
+    )
+    rows_content: str = Field(
+        description="SHA-256 over the canonical rows in id order; independent of shards and workers."
+    )
+    samples_content: str | None = Field(None, description="SHA-256 over the canonical samples in id order.")
+    samples: int = 0
+    paired: int = Field(0, description="Personas with a sample; the others are in unmatched/ with the reason.")
     rows: int
     base_rows: int
     seeds: int
@@ -78,17 +113,58 @@ class Version:
     def plan(self) -> Plan:
         return read_plan(self.folder / "plan.json")
 
-    def seeds_file(self) -> Path:
-        return self.folder / "seeds.jsonl"
+    def seeds(self) -> list[Seed]:
+        # Lines of bytes, not of str: a text may hold U+2028, which ends a line of str.
+        lines = (self.folder / "seeds.jsonl").read_bytes().splitlines()
+        return [Seed.model_validate_json(line) for line in lines]
 
     def scan(self) -> pl.LazyFrame:
         """The matrix, lazily; row groups of other seeds are skipped by their statistics."""
         return pl.scan_parquet(self.folder / "shards" / "*.parquet")
 
     def shards(self) -> Iterator[pl.DataFrame]:
+        return self._frames("shards")
+
+    def scan_pairings(self) -> pl.LazyFrame:
+        """persona_id, sample_id, fit, rung, score; lazily.  Raises UsageError where the version holds none."""
+        if self.manifest.samples_content is None:
+            raise UsageError(f"{self.folder}: holds no pairings; run `personas pair` with the samples to pair")
+        return pl.scan_parquet(self.folder / "pairings" / "*.parquet")
+
+    def paired(self) -> Iterator[Paired]:
+        # As many as there are of both: that there are as many as shards is verify's to say.
+        for pairings, unmatched in zip(self._frames("pairings"), self._frames("unmatched"), strict=False):
+            yield Paired(pairings, unmatched)
+
+    def sources(self) -> tuple[Source, ...]:
+        return Sources.model_validate_json((self.folder / SOURCES).read_text("utf-8")).root
+
+    def samples(self) -> pl.DataFrame:
+        return pl.read_parquet(self.folder / SAMPLES)
+
+    def _frames(self, folder: str) -> Iterator[pl.DataFrame]:
         for file in self.manifest.files:
-            if file.rows is not None:
+            if file.path.startswith(f"{folder}/"):
                 yield pl.read_parquet(self.folder / file.path)
+
+
+@contextmanager
+def exclusive(out: Path) -> Iterator[None]:
+    """Nobody else writes versions under ``out`` meanwhile; the system frees the lock of a process that dies.
+
+    Raises UsageError where somebody does.
+    """
+    (out / "matrix").mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / "matrix" / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        problem = f"{out / 'matrix'}: another build is at work here; wait for it, or give another --out"
+        raise UsageError(problem) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -175,7 +251,9 @@ def finished_shard(folder: Path, number: int) -> Shard | None:
     return shard if same else None
 
 
-def seal(building: Path, plan: Plan, seeds_file: Path, rows: int, shard_rows: int) -> Version:
+def seal(
+    building: Path, plan: Plan, seeds_file: Path, rows: int, shard_rows: int, sources: Sequence[Source] = ()
+) -> Version:
     """Give a version whose shards are finished its manifest.  Readers do not see it yet."""
     shards = [finished_shard(building, number) for number in range(len(shard_ranges(rows, shard_rows)))]
     missing = [number for number, shard in enumerate(shards) if shard is None]
@@ -183,12 +261,15 @@ def seal(building: Path, plan: Plan, seeds_file: Path, rows: int, shard_rows: in
         raise BrokenVersion(f"{building}: shards {missing[:8]} are not finished; run the build again")
     whole = [shard for shard in shards if shard is not None]
     _discard_temporaries(building)
+    _discard_pairings(building)  # and the report, of a run that was killed after this point
     write_text(building / "plan.json", plan_json(plan))
     write_text(building / "seeds.jsonl", seeds_file.read_text("utf-8"))
+    write_text(building / SOURCES, sources_json(sources))
     content = hashlib.sha256("".join(digest for shard in whole for digest in shard.digests).encode()).hexdigest()
     manifest = Manifest(
         plan=plan.id,
         content=content,
+        rows_content=content,
         rows=rows,
         base_rows=plan.base_rows,
         seeds=len(plan.seeds),
@@ -197,11 +278,88 @@ def seal(building: Path, plan: Plan, seeds_file: Path, rows: int, shard_rows: in
         files=(
             described(building, building / "plan.json"),
             described(building, building / "seeds.jsonl"),
+            described(building, building / SOURCES),
             *(shard.file for shard in whole),
         ),
     )
-    write_text(building / "manifest.json", json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
+    _write_manifest(building, manifest)
     return open_version(building)
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    write_text(folder / "manifest.json", json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
+
+
+def sources_json(sources: Sequence[Source]) -> str:
+    return json.dumps([source.model_dump(mode="json") for source in sources], ensure_ascii=False, indent=2) + "\n"
+
+
+def with_file(version: Version, name: str, text: str) -> Version:
+    """Write a text file into a version and name it in the manifest, which is replaced last."""
+    write_text(version.folder / name, text)
+    written, known = described(version.folder, version.folder / name), version.manifest.files
+    held = name in {file.path for file in known}
+    files = tuple(written if file.path == name else file for file in known) if held else (written, *known)
+    _write_manifest(version.folder, version.manifest.model_copy(update={"files": files}))
+    return open_version(version.folder)
+
+
+def without_file(version: Version, name: str) -> Version:
+    files = tuple(file for file in version.manifest.files if file.path != name)
+    _write_manifest(version.folder, version.manifest.model_copy(update={"files": files}))
+    (version.folder / name).unlink(missing_ok=True)
+    return open_version(version.folder)
+
+
+def linked_copy(version: Version, folder: Path) -> Version:
+    """The rows of ``version`` in another folder, to be given other pairings; its files are shared where disks allow."""
+    discard(folder)
+    dropped = (SAMPLES, REPORT, *OF_PAIRINGS)
+    kept = [file for file in version.manifest.files if not file.path.startswith(dropped)]
+    for file in kept:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.hardlink_to(version.folder / file.path)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(version.folder / file.path, path)
+    rows = version.manifest
+    bare = {"content": rows.rows_content, "samples_content": None, "samples": 0, "paired": 0, "files": tuple(kept)}
+    _write_manifest(folder, rows.model_copy(update=bare))
+    sources = [source for source in version.sources() if source.kind != "samples"]
+    return with_file(open_version(folder), SOURCES, sources_json(sources))
+
+
+def attach_pairings(sealed: Version, samples: pl.DataFrame) -> Version:
+    """Pair every row of a sealed version, shard by shard, and name the result in its manifest."""
+    folder, plan = sealed.folder, sealed.plan()
+    pairer = Pairer(plan, samples)
+    files, paired = [], 0
+    for number, shard in enumerate(sealed.shards()):
+        result = pairer.pair(shard)
+        paired += result.pairings.height
+        for name, frame in zip(OF_PAIRINGS, result, strict=True):
+            files.append(_stored_table(folder, folder / name / f"{number:05d}.parquet", frame))
+    files.insert(0, _stored_table(folder, folder / SAMPLES, with_uses(samples, pairer)))
+    samples_content = samples_digest(samples)
+    content = paired_content(sealed.manifest.rows_content, samples_content, pairer)
+    update = {"content": content, "samples_content": samples_content, "samples": samples.height, "paired": paired,
+              "files": (*sealed.manifest.files, *files)}  # fmt: skip
+    _write_manifest(folder, sealed.manifest.model_copy(update=update))
+    return open_version(folder)
+
+
+def with_uses(samples: pl.DataFrame, pairer: Pairer) -> pl.DataFrame:
+    return samples.with_columns(pl.Series("uses", pairer.uses, pl.UInt64))
+
+
+def paired_content(rows_content: str, samples_content: str, pairer: Pairer) -> str:
+    return hashlib.sha256((rows_content + samples_content + pairer.digest).encode()).hexdigest()
+
+
+def _stored_table(folder: Path, path: Path, frame: pl.DataFrame) -> StoredFile:
+    write_whole(path, lambda temporary: frame.write_parquet(temporary, row_group_size=ROW_GROUP, compression="zstd"))
+    return described(folder, path, frame.height)
 
 
 def publish(out: Path, sealed: Version) -> Version:
@@ -220,6 +378,13 @@ def _discard_temporaries(folder: Path) -> None:
     """What a worker that was killed had begun to write; a version holds nothing that its manifest does not name."""
     for path in folder.rglob(".*.tmp"):
         path.unlink()
+
+
+def _discard_pairings(folder: Path) -> None:
+    for name in OF_PAIRINGS:
+        discard(folder / name)
+    for name in (SAMPLES, REPORT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def discard(folder: Path) -> None:
@@ -247,9 +412,16 @@ def current_version(out: Path) -> Version:
 
 def scan_matrix(path: Path | str = Path("data")) -> pl.LazyFrame:
     """The current matrix under an output folder, or the version at ``path``, as a LazyFrame."""
-    folder = Path(path)
-    version = open_version(folder) if (folder / "manifest.json").is_file() else current_version(folder)
-    return version.scan()
+    return _version_at(Path(path)).scan()
+
+
+def scan_pairings(path: Path | str = Path("data")) -> pl.LazyFrame:
+    """The pairings of the current matrix under an output folder, or of the version at ``path``, as a LazyFrame."""
+    return _version_at(Path(path)).scan_pairings()
+
+
+def _version_at(folder: Path) -> Version:
+    return open_version(folder) if (folder / "manifest.json").is_file() else current_version(folder)
 
 
 def open_version(folder: Path) -> Version:
@@ -260,17 +432,14 @@ def open_version(folder: Path) -> Version:
     except FileNotFoundError:
         raise BrokenVersion(f"{folder}: no manifest, so not a whole version; build again") from None
     except (ValidationError, UnicodeDecodeError) as error:
-        raise BrokenVersion(f"{path}: not a manifest: {error}") from error
+        raise BrokenVersion(f"{path}: not a manifest of version {MANIFEST_VERSION}; build again: {error}") from error
     return Version(folder, manifest)
 
 
-def find_version(out: Path, plan: str, rows: int) -> Version | None:
-    """The version of this plan and size, if it was built before; how its rows are cut into files does not matter."""
-    for manifest in sorted((out / "matrix").glob(f"{plan}-*/manifest.json")):
-        version = open_version(manifest.parent)
-        if version.manifest.rows == rows:
-            return version
-    return None
+def find_versions(out: Path, plan: str, rows: int) -> list[Version]:
+    """The versions of this plan and size that were built before; how their rows are cut into files does not matter."""
+    found = [open_version(manifest.parent) for manifest in sorted((out / "matrix").glob(f"{plan}-*/manifest.json"))]
+    return [version for version in found if version.manifest.rows == rows]
 
 
 def file_faults(version: Version) -> list[str]:
@@ -290,6 +459,14 @@ def file_faults(version: Version) -> list[str]:
         if path.is_file() and name not in known and not name.startswith(f"{NOTES}/"):
             faults.append(f"{name}: not in the manifest")
     return faults
+
+
+def refuse_harmed(version: Version) -> None:
+    """Raises BrokenVersion with every fault of its files."""
+    faults = file_faults(version)
+    if faults:
+        what = f"{version.folder}: not what it should be; remove it to build it anew"
+        raise BrokenVersion("\n".join([what, *faults]))
 
 
 def plan_path(out: Path, inputs: str, base_rows: int) -> Path:

@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from pipeline.axes import Axes
 from pipeline.axis_files import load_axes
+from pipeline.conversations import Sample, load_samples
 from pipeline.plan import Plan, make_plan
 from pipeline.seeds import Seed, load_seeds
 
 ROOT = Path(__file__).parent.parent
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
 
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
@@ -25,6 +32,11 @@ def axes() -> Axes:
 @pytest.fixture(scope="session")
 def shipped_seeds() -> list[Seed]:
     return load_seeds([ROOT / "seeds" / "personas"])
+
+
+@pytest.fixture(scope="session")
+def shipped_samples() -> list[Sample]:
+    return load_samples([ROOT / "data" / "conversations"])
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ import polars as pl
 
 from pipeline.axes import AXIS_NAMES, Axes
 from pipeline.axis_files import load_axes
-from pipeline.documents import canonical_json
+from pipeline.conversations import Sample, load_samples
 from pipeline.matrix import Columns, Rows
 from pipeline.plan import Plan, make_plan
 from pipeline.seeds import Seed, load_seeds
-from pipeline.store import Version, publish, seal, write_text
-from tests.small_versions import SHARD_ROWS, built
+from pipeline.store import Version
+from tests.small_versions import stored
 
 GOLDEN = Path(__file__).parent / "golden"
 ROWS = 150
@@ -45,6 +45,12 @@ def golden_seeds() -> list[Seed]:
 
 
 @cache
+def golden_samples() -> list[Sample]:
+    """Of each language one authored for a seed, and others that fit less and less."""
+    return load_samples([GOLDEN / "conversations.jsonl"])
+
+
+@cache
 def golden_plan() -> Plan:
     return make_plan(golden_seeds(), golden_axes(), ROWS)
 
@@ -64,10 +70,7 @@ def golden_rows(**levels: str) -> pl.DataFrame:
     return rows_of(golden_plan(), [(seed, 5, {**own, **levels}) for seed, own in PERSONAS.items()])
 
 
-def golden_version(out: Path) -> Version:
-    """A stored matrix of the golden content, with the texts of its seeds."""
-    path = out / "seeds.jsonl"
-    records = (seed.model_dump(mode="json", by_alias=True) for seed in golden_seeds())
-    write_text(path, "".join(canonical_json(record) + "\n" for record in records))
-    plan = golden_plan()
-    return publish(out, seal(built(out, plan, ROWS, SHARD_ROWS), plan, path, ROWS, SHARD_ROWS))
+def golden_version(out: Path, samples: Sequence[Sample] = (), seeds: Sequence[Seed] | None = None) -> Version:
+    """A stored matrix of the golden content, with the texts of its seeds, paired where there are samples."""
+    plan = golden_plan() if seeds is None else make_plan(seeds, golden_axes(), ROWS)
+    return stored(out, plan, ROWS, samples=samples, seeds=seeds or golden_seeds())

@@ -1,15 +1,20 @@
-"""Small versions built as a flow would build them, and versions with rows altered behind the manifest's back."""
+"""Small versions built as a flow would build them, and versions with files altered behind the manifest's back."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from pipeline.conversations import Sample, canonical_sample
+from pipeline.documents import canonical_json
 from pipeline.matrix import Expansion
+from pipeline.pairing import samples_table
 from pipeline.plan import Plan
+from pipeline.seeds import Seed
 from pipeline.store import (
     Version,
+    attach_pairings,
     build_shard,
     building_folder,
     described,
@@ -23,9 +28,10 @@ from pipeline.store import (
 SHARD_ROWS = 131_072
 
 
-def seeds_file(out: Path) -> Path:
+def seeds_file(out: Path, seeds: Sequence[Seed] = ()) -> Path:
     path = out / "seeds.jsonl"
-    write_text(path, '{"id": "mei"}\n')
+    records = [canonical_json(seed.model_dump(mode="json", by_alias=True)) for seed in seeds]
+    write_text(path, "".join(f"{record}\n" for record in records or ['{"id": "mei"}']))
     return path
 
 
@@ -46,8 +52,15 @@ def stored(
     rows: int,
     shard_rows: int = SHARD_ROWS,
     order: Callable[[list[int]], list[int]] = lambda numbers: numbers,
+    samples: Sequence[Sample] = (),
+    seeds: Sequence[Seed] = (),
 ) -> Version:
-    return publish(out, seal(built(out, plan, rows, shard_rows, order), plan, seeds_file(out), rows, shard_rows))
+    sealed = seal(built(out, plan, rows, shard_rows, order), plan, seeds_file(out, seeds), rows, shard_rows)
+    return publish(out, attach_pairings(sealed, samples_table_of(samples, plan, seeds)) if samples else sealed)
+
+
+def samples_table_of(samples: Iterable[Sample], plan: Plan, seeds: Iterable[Seed]) -> pl.DataFrame:
+    return samples_table(map(canonical_sample, samples), plan, seeds)
 
 
 def copied(version: Version, out: Path) -> Version:
@@ -57,8 +70,12 @@ def copied(version: Version, out: Path) -> Version:
 
 
 def altered(version: Version, number: int, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Version:
-    """``version`` with one of its shards rewritten and its manifest made to agree."""
-    path = version.folder / "shards" / f"{number:05d}.parquet"
+    return rewritten(version, f"shards/{number:05d}.parquet", change)
+
+
+def rewritten(version: Version, name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Version:
+    """``version`` with one of its tables changed and its manifest made to agree."""
+    path = version.folder / name
     frame = change(pl.read_parquet(path))
     frame.write_parquet(path)
     return resealed(version, path, frame.height)

@@ -1,16 +1,33 @@
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from pipeline.build import accept_inputs, accepted_inputs, check_inputs, hold_against, obtain_plan, peak_rss_mb
+from pipeline.build import (
+    accept_inputs,
+    accept_samples,
+    accepted_inputs,
+    accepted_sources,
+    check_inputs,
+    hold_against,
+    obtain_plan,
+    pair_current,
+    pair_version,
+    peak_rss_mb,
+)
 from pipeline.config import PlanConfig, RunConfig
+from pipeline.conversations import Sample, canonical_sample
 from pipeline.documents import canonical_json
-from pipeline.errors import InvalidRecords, PlanRefused, UsageError
+from pipeline.errors import BrokenVersion, InvalidRecords, PlanRefused, UsageError
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json, read_plan
+from pipeline.quality import verify
 from pipeline.seeds import Seed
+from pipeline.store import Source, current_version, file_sha256, linked_copy
 from tests.conftest import ROOT
+from tests.golden_content import GOLDEN, golden_samples, golden_version
+from tests.small_samples import sample
 
 AXES = ROOT / "seeds" / "axes"
 PACES = ("slower", "usual", "quicker")
@@ -74,11 +91,11 @@ def test_files_that_were_accepted_are_not_checked_again(run: RunConfig) -> None:
 
 def test_an_acceptance_that_was_interrupted_is_done_again(run: RunConfig) -> None:
     folder = accept_inputs(run)
-    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    whole = {name: (folder / name).read_bytes() for name in ("axes.json", "seeds.jsonl")}
     (folder / "axes.json").unlink()
     (folder / "seeds.jsonl").write_text("{", "utf-8")
     assert accept_inputs(run) == folder
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+    assert {name: (folder / name).read_bytes() for name in whole} == whole
 
 
 def test_a_changed_seed_file_is_another_input(run: RunConfig, seeds: list[Seed]) -> None:
@@ -210,3 +227,159 @@ def test_peak_memory_is_in_megabytes() -> None:
     block = bytearray(b"x") * 300_000_000
     assert 300 < peak_rss_mb() < 20_000
     assert len(block) == 300_000_000
+
+
+@pytest.fixture
+def golden_run(tmp_path: Path) -> RunConfig:
+    shutil.copy(GOLDEN / "seeds.jsonl", tmp_path / "people.jsonl")
+    shutil.copy(GOLDEN / "conversations.jsonl", tmp_path / "talks.jsonl")
+    return RunConfig(
+        seeds=(tmp_path / "people.jsonl",), axes=GOLDEN / "axes", samples=(tmp_path / "talks.jsonl",), rows=150,
+        out=tmp_path / "data",
+    )  # fmt: skip
+
+
+def in_lines(*samples: Sample) -> list[str]:
+    return [canonical_sample(sample) for sample in samples]
+
+
+def told(config: RunConfig) -> dict[str, Source]:
+    return {Path(source.file).name: source for source in accepted_sources(accept_inputs(config))}
+
+
+def test_sources_name_every_file_with_its_records_and_hash(golden_run: RunConfig) -> None:
+    sources = told(golden_run)
+    seeds = golden_run.seeds[0]
+    assert sources["people.jsonl"] == Source(
+        kind="seeds", file=seeds.as_posix(), records=2, sha256=file_sha256(seeds), rejected={}
+    )
+    axes = {path.name: file_sha256(path) for path in (GOLDEN / "axes").rglob("*.yaml")}
+    found = {name: (s.sha256, s.records) for name, s in sources.items() if s.kind == "axes"}
+    assert found == {name: (sha256, None) for name, sha256 in axes.items()}
+
+
+def test_shipped_sources_are_named_by_their_place_in_the_project(accepted: tuple[RunConfig, Path]) -> None:
+    files = {source.file for source in accepted_sources(accepted[1]) if source.kind == "axes"}
+    assert "seeds/axes/tone.yaml" in files
+
+
+def test_sources_count_what_an_import_set_aside_by_reason(golden_run: RunConfig) -> None:
+    rejects = [{"line": line, "reason": reason, "detail": "?"}
+               for line, reason in enumerate(["no_text", "too_long", "no_text"])]  # fmt: skip
+    write_lines(golden_run.seeds[0].with_name("people.jsonl.rejects.jsonl"), *map(json.dumps, rejects))
+    assert told(golden_run)["people.jsonl"].rejected == {"no_text": 2, "too_long": 1}
+
+
+def test_samples_are_accepted_in_order_of_id_whatever_the_order_of_their_files(golden_run: RunConfig) -> None:
+    samples = golden_samples()
+    path = accept_samples(golden_run, accept_inputs(golden_run))
+    folder = golden_run.out.parent / "talks"
+    write_lines(folder / "a.jsonl", *in_lines(*samples[3:]))
+    write_lines(folder / "b.jsonl", *in_lines(*samples[:3][::-1]))
+    other = accept_samples(golden_run.model_copy(update={"samples": (folder,)}), accept_inputs(golden_run))
+    assert path is not None
+    assert other is not None
+    assert path.read_text("utf-8").splitlines() == in_lines(*sorted(samples, key=lambda sample: sample.id))
+    assert path.read_bytes() == other.read_bytes()
+
+
+def test_samples_that_were_accepted_are_not_checked_again(golden_run: RunConfig) -> None:
+    folder = accept_inputs(golden_run)
+    path = accept_samples(golden_run, folder)
+    assert path is not None
+    before = states(path.parent)
+    assert accept_samples(golden_run, folder) == path
+    assert states(path.parent) == before
+
+
+@pytest.mark.parametrize("samples", [(), None])
+def test_a_run_of_one_s_own_seeds_has_no_samples_unless_it_names_them(
+    golden_run: RunConfig, samples: tuple[Path, ...] | None
+) -> None:
+    config = golden_run.model_copy(update={"samples": samples})
+    assert accept_samples(config, accept_inputs(config)) is None
+
+
+def test_a_sample_may_speak_for_a_seed_that_is_not_of_the_run(golden_run: RunConfig) -> None:
+    write_lines(golden_run.sample_paths[0], *in_lines(sample("a", seed_id="somebody-else")))
+    path = accept_samples(golden_run, accept_inputs(golden_run))
+    assert path is not None
+    assert len(path.read_text("utf-8").splitlines()) == 1
+    _, faults = check_inputs(golden_run.seed_paths, golden_run.axes_path, golden_run.sample_paths)
+    assert [fault.problem for fault in faults] == ["there is no seed 'somebody-else'"]
+
+
+def test_all_faults_of_samples_are_listed_and_none_is_accepted(golden_run: RunConfig) -> None:
+    wrong = [sample("a", tone="mumbled"), sample("b", domain="travel"), sample("c"), sample("c")]
+    write_lines(golden_run.sample_paths[0], *in_lines(*wrong))
+    folder = accept_inputs(golden_run)
+    with pytest.raises(InvalidRecords) as caught:
+        accept_samples(golden_run, folder)
+    assert {(fault.line, fault.field) for fault in caught.value.faults} == {(1, "tone"), (2, "domain"), (4, "id")}
+    assert not (folder / "samples").exists()
+
+
+def test_a_paired_version_names_the_samples_it_was_paired_with(golden_run: RunConfig, tmp_path: Path) -> None:
+    bare = linked_copy(golden_version(tmp_path), tmp_path / "matrix" / ".building")
+    path = accept_samples(golden_run, accept_inputs(golden_run))
+    assert path is not None
+    paired = pair_version(bare, path, golden_run.sample_paths)
+    assert paired.manifest.samples_content == file_sha256(path)
+    assert paired.manifest.samples == len(golden_samples())
+    talks = golden_run.sample_paths[0]
+    own = Source(kind="samples", file=talks.as_posix(), records=6, sha256=file_sha256(talks))
+    assert paired.sources() == (own,)
+    assert verify(paired)[0] == []
+
+
+def versions(out: Path) -> set[str]:
+    """What the folder of versions holds, but for the lock that a build leaves there."""
+    return {path.name for path in (out / "matrix").iterdir()} - {".lock"}
+
+
+def kept(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_pairing_anew_makes_a_version_beside_the_old_one_and_points_to_it(tmp_path: Path) -> None:
+    old = golden_version(tmp_path, golden_samples())
+    before = kept(old.folder)
+    talks = write_lines(tmp_path / "talks.jsonl", *in_lines(*golden_samples()[:2]))
+    new = pair_current(tmp_path, [talks])
+    assert current_version(tmp_path) == new
+    assert new.folder != old.folder
+    assert (new.manifest.plan, new.manifest.rows_content) == (old.manifest.plan, old.manifest.rows_content)
+    assert new.manifest.samples == 2
+    assert [source.file for source in new.sources()] == [talks.as_posix()]
+    assert (new.folder / "shards" / "00000.parquet").samefile(old.folder / "shards" / "00000.parquet")
+    assert verify(new)[0] == []
+    assert kept(old.folder) == before
+    assert verify(old)[0] == []
+    assert versions(tmp_path) == {old.folder.name, new.folder.name, "CURRENT"}
+    assert pair_current(tmp_path, [talks]) == new
+
+
+def test_pairing_with_what_was_there_before_points_back_to_it(tmp_path: Path) -> None:
+    old = golden_version(tmp_path, golden_samples())
+    pair_current(tmp_path, [write_lines(tmp_path / "talks.jsonl", *in_lines(*golden_samples()[:2]))])
+    assert pair_current(tmp_path, [GOLDEN / "conversations.jsonl"]) == old
+    assert current_version(tmp_path) == old
+
+
+def test_faulty_samples_pair_nothing(tmp_path: Path) -> None:
+    old = golden_version(tmp_path)
+    talks = write_lines(tmp_path / "talks.jsonl", *in_lines(sample("a", tone="mumbled")), "{")
+    with pytest.raises(InvalidRecords) as caught:
+        pair_current(tmp_path, [talks])
+    assert [fault.line for fault in caught.value.faults] == [1, 2]
+    assert versions(tmp_path) == {old.folder.name, "CURRENT"}
+    assert current_version(tmp_path) == old
+
+
+def test_a_harmed_version_is_not_paired_anew(tmp_path: Path) -> None:
+    old = golden_version(tmp_path)
+    with (old.folder / "seeds.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write("\n")
+    with pytest.raises(BrokenVersion, match=r"not what it should be; remove it to build it anew\nseeds.jsonl: "):
+        pair_current(tmp_path, [GOLDEN / "conversations.jsonl"])
+    assert versions(tmp_path) == {old.folder.name, "CURRENT"}

@@ -13,14 +13,14 @@ import pytest
 from pipeline.cli import main
 from pipeline.packs.targets import TARGETS
 from pipeline.plan_file import plan_json
-from pipeline.store import Version
+from pipeline.store import Version, current_version, open_version
 from tests.command_lines import GROUP, fault, words
 from tests.conftest import ROOT
-from tests.golden_content import GOLDEN, ROWS, golden_plan, golden_version
+from tests.golden_content import GOLDEN, ROWS, golden_plan, golden_samples, golden_version
 
 COMMANDS = sorted(GROUP.commands)
 SHEN = 1 << 32
-STAGES = ["validate", "plan", "expand", "write", "verify"]
+STAGES = ["validate", "plan", "expand", "write", "pair", "verify", "report"]
 
 
 class Done(NamedTuple):
@@ -112,10 +112,11 @@ def test_the_program_s_help_names_every_command(run: Run) -> None:
         (["validate"], "Missing argument"),
         (["validate", "none.jsonl"], "none.jsonl: no such file or folder; check the path"),
         (["import", "a.jsonl", "b.jsonl"], "Missing option '--from'"),
-        (["import", "--from", "docx", "a", "b"], "--from docx: not known; choose one of text-jsonl"),
+        (["import", "--from", "docx", "a", "b"], "--from docx: not known; choose one of character-card, openai"),
         (["import", "--from", "text-jsonl", "none.jsonl", "b"], "none.jsonl: no such file; name the file to import"),
         (["import", "--from", "text-jsonl", "a", "b", "--lang", "fr"], "'fr' is not one of 'en', 'zh'"),
         (["show", "five"], "persona_id"),
+        (["show", "5", "--as", "messages-jsonl"], "--as messages-jsonl: not known; choose one of openai-realtime"),
         (["show", "5", "--as", "gpt"], "--as gpt: not known; choose one of openai-realtime, stepfun-realtime"),
         (["show", "5", "--frame", "both"], "--frame"),
         (["show", "5", "--plan", "none.json"], "none.json: not a plan that can be read"),
@@ -151,7 +152,7 @@ def test_no_command_at_all_is_wrong_usage_and_shows_the_help(run: Run) -> None:
 
 def test_validate_finds_the_golden_content_clean(run: Run) -> None:
     assert run("validate", GOLDEN / "seeds.jsonl", GOLDEN / "axes") == (0, "no faults\n", "")
-    done = run("validate", GOLDEN, "--json")
+    done = run("validate", GOLDEN / "conversations.jsonl", GOLDEN / "seeds.jsonl", GOLDEN / "axes", "--json")
     assert (done.code, done.document) == (0, {"faults": []})
 
 
@@ -177,6 +178,24 @@ def test_validate_lists_every_fault_and_exits_1(run: Run, tmp_path: Path) -> Non
     assert all(f["problem"] and f["remedy"] for f in done.document["faults"])
 
 
+def test_validate_lists_the_faults_of_seeds_and_of_samples_together(run: Run, tmp_path: Path) -> None:
+    seed = json.loads((GOLDEN / "seeds.jsonl").read_text("utf-8").splitlines()[0])
+    sample = {
+        "id": "talk", "lang": "en", "domain": "automotive", "scenario": "long-drive-home", "user_state": "tierd",
+        "seed_id": seed["id"], "provenance": seed["provenance"],
+        "turns": [{"role": "user", "text": "Still there?"}, {"role": "persona", "text": "Still here."}],
+    }  # fmt: skip
+    (tmp_path / "seeds.jsonl").write_text(json.dumps(seed | {"age": -1}), "utf-8")
+    (tmp_path / "talks.jsonl").write_text(json.dumps(sample), "utf-8")
+    done = run("validate", "talks.jsonl", "seeds.jsonl", GOLDEN / "axes")
+    assert done.code == 1
+    assert done.out.splitlines() == [
+        "seeds.jsonl:1: age: -1 is less than the minimum of 1. See minimum in schemas/.",
+        "talks.jsonl:1: user_state: there is no user_state 'tierd'. Did you mean 'tired'?",
+        "2 faults",
+    ]
+
+
 def test_two_folders_of_axes_cannot_both_count(run: Run, tmp_path: Path) -> None:
     shutil.copytree(GOLDEN / "axes", tmp_path / "axes")
     done = run("validate", "axes", GOLDEN)
@@ -199,7 +218,7 @@ def test_import_writes_seeds_and_rejects_and_says_how_many(run: Run, tmp_path: P
         "read": 3,
         "imported": 1,
         "rejected": {"no_text": 2},
-        "seeds_file": "mine/people.jsonl",
+        "records_file": "mine/people.jsonl",
         "rejects_file": "mine/people.jsonl.rejects.jsonl",
     }
     assert len((tmp_path / "mine" / "people.jsonl.rejects.jsonl").read_text("utf-8").splitlines()) == 2
@@ -403,6 +422,112 @@ def test_verify_names_what_is_amiss_in_a_pack_and_exits_1(run: Run, out: Path, t
     assert done.out.splitlines() == ["extra: not in pack.json", "pack: 1 faults"]
 
 
+@pytest.fixture(scope="module")
+def paired_once(tmp_path_factory: pytest.TempPathFactory) -> Version:
+    return golden_version(tmp_path_factory.mktemp("paired"), golden_samples())
+
+
+@pytest.fixture
+def paired(paired_once: Version, tmp_path: Path) -> Version:
+    """A paired matrix as ./data."""
+    shutil.copytree(paired_once.folder.parent, tmp_path / "data" / "matrix")
+    return open_version(tmp_path / "data" / "matrix" / paired_once.folder.name)
+
+
+def test_pair_makes_a_new_version_and_says_how_well_it_went(run: Run, copied: Path, version: Version) -> None:
+    done = run("pair", GOLDEN / "conversations.jsonl", "--json")
+    assert done.code == 0
+    document = done.document
+    new = current_version(Path("data"))
+    rungs = dict(new.scan_pairings().group_by("rung").len().collect().iter_rows())
+    assert document == {
+        "version_dir": str(new.folder), "samples": len(golden_samples()), "paired": new.manifest.paired,
+        "unmatched": ROWS - new.manifest.paired, "rungs": rungs,
+    }  # fmt: skip
+    assert new.folder.name != copied.name
+    assert run("verify").out.splitlines()[-1] == f"{new.folder}: whole"
+    assert run("verify", copied).code == 0
+    shown = run("pair", GOLDEN / "conversations.jsonl")
+    assert f"{new.manifest.paired:,} of {ROWS} personas paired with {len(golden_samples())} samples; " in shown.out
+    assert [line.split() for line in shown.out.splitlines()[:-2]] == [
+        [f"{count:,}", rung] for rung, count in new.scan_pairings().group_by("rung").len().sort("rung").collect().rows()
+    ]
+    assert shown.out.splitlines()[-1] == str(new.folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["pair"], 2, "Missing argument"),
+        (["pair", "none.jsonl"], 2, "none.jsonl: no such file or folder; check the path"),
+        (["pair", str(GOLDEN / "seeds.jsonl")], 1, "faults in the data"),
+        (["report", "none"], 1, "none: no manifest, so not a whole version"),
+        (["export", "--as", "messages-jsonl", "--out", "p"], 2, "holds no pairings; run `personas pair`"),
+    ],
+)
+def test_what_cannot_be_paired_or_reported_is_said(
+    run: Run, copied: Path, arguments: list[str], code: int, said: str
+) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    assert {path.name for path in copied.parent.iterdir()} - {".lock"} == {copied.name, "CURRENT"}
+
+
+def test_report_prints_where_it_stands_and_writes_it_once(run: Run, copied: Path) -> None:
+    file = f"data/matrix/{copied.name}/report.html"
+    assert run("report") == (0, f"{file}\n", "")
+    written = Path(file).stat()
+    assert run("report", copied, "--json").document == {"report": str(copied / "report.html")}
+    assert (Path(file).stat().st_ino, Path(file).stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+    assert run("verify").code == 0
+
+
+def test_a_report_rewritten_leaves_the_version_whole(run: Run, copied: Path) -> None:
+    run("report")
+    report = copied / "report.html"
+    text = report.read_text("utf-8")
+    report.write_text("scribbled over", "utf-8")
+    assert run("verify").code == 1
+    assert run("report", "--rewrite").code == 0
+    assert report.read_text("utf-8") == text
+    assert run("verify").code == 0
+
+
+def test_a_paired_matrix_is_exported_as_chat_messages(run: Run, paired: Version, tmp_path: Path) -> None:
+    arguments = ("export", "--as", "messages-jsonl", "--where", "lang = 'en' AND fit = 'authored_for'", "--limit", 2)
+    done = run(*arguments, "--out", "pack", "--json", "--crisis-line", "110")
+    assert done.code == 0
+    lines = [json.loads(line) for line in (tmp_path / "pack" / "messages.jsonl").read_text("utf-8").splitlines()]
+    assert done.document == {"pack": "pack", "personas": len(lines), "checked": True, "licenses": ["CC-BY-4.0"]}
+    assert len(lines) > 0
+    assert {(line["fit"], line["seed_id"], line["sample_id"]) for line in lines} == {
+        ("authored_for", "orla-keane", "orla-late-road")
+    }
+    assert all("110" in line["messages"][0]["content"] for line in lines)
+    pack = json.loads((tmp_path / "pack" / "pack.json").read_text("utf-8"))
+    assert (pack["plan"], pack["target"]) == (paired.manifest.name, "messages-jsonl")
+    assert run("verify", "pack").out == "pack: whole\n"
+    flipped = bytearray((tmp_path / "pack" / "messages.jsonl").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (tmp_path / "pack" / "messages.jsonl").write_bytes(flipped)
+    found = run("verify", "pack")
+    assert found.code == 1
+    assert found.out.splitlines() == [
+        "messages.jsonl: its bytes have changed (SHA-256 differs)", "pack: 1 faults"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rung", ["language_only", "scenario_only", "situation"])
+def test_pairings_can_be_chosen_by_their_rung(run: Run, paired: Version, tmp_path: Path, rung: str) -> None:
+    wanted = paired.scan_pairings().collect().filter(rung=rung)
+    done = run("export", "--as", "messages-jsonl", "--where", f"rung = '{rung}'", "--limit", 999, "--out", "pack")
+    assert done.code == 0
+    lines = [json.loads(line) for line in (tmp_path / "pack" / "messages.jsonl").read_text("utf-8").splitlines()]
+    assert [line["persona_id"] for line in lines] == wanted["persona_id"].to_list()
+    assert [line["sample_id"] for line in lines] == wanted["sample_id"].to_list()
+
+
 def test_a_matrix_without_its_manifest_is_broken_data(run: Run, copied: Path) -> None:
     (copied / "manifest.json").unlink()
     for command in (
@@ -440,7 +565,10 @@ def test_build_makes_a_matrix_and_prints_one_json_object_last(run: Run, tmp_path
         path = tmp_path / "seeds" / f"{lang}.jsonl"
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(lines[:5]) + "\n", "utf-8")
-    (tmp_path / "run.toml").write_text('seeds = ["seeds"]\nout = "data"\nworkers = 1\n', "utf-8")
+    talks = ROOT / "data" / "conversations"
+    (tmp_path / "run.toml").write_text(
+        f'seeds = ["seeds"]\nsamples = ["{talks}"]\nout = "data"\nworkers = 1\n', "utf-8"
+    )
     command = [sys.executable, "-m", "pipeline.cli", "build", "-c", "run.toml", "--rows", "20000", "--json"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(tmp_path / "prefect")}
     done = subprocess.run(
@@ -456,7 +584,8 @@ def test_build_makes_a_matrix_and_prints_one_json_object_last(run: Run, tmp_path
     assert 0 < sum(result["stages"].values()) <= result["total_s"]
     assert result["peak_rss_mb"] > 50
     assert {path.name for path in (tmp_path / result["version_dir"]).iterdir()} == {
-        "manifest.json", "plan.json", "seeds.jsonl", "shards"
+        "manifest.json", "plan.json", "seeds.jsonl", "sources.json", "shards", "samples.parquet", "pairings",
+        "unmatched", "report.html",
     }  # fmt: skip
     verified = run("verify", "--json")
     assert (verified.code, verified.document["path"]) == (0, result["version_dir"])

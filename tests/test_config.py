@@ -40,6 +40,23 @@ def test_the_shipped_run_file_is_the_default_run(monkeypatch: pytest.MonkeyPatch
     assert config.out.resolve() == ROOT / "data"
 
 
+@pytest.mark.parametrize(
+    ("text", "samples"),
+    [
+        ("", [ROOT / "data" / "conversations"]),
+        ('seeds = ["mine"]', []),
+        ("samples = []", []),
+        ('samples = ["talks.jsonl", "/all/talks"]', ["talks.jsonl", Path("/all/talks")]),
+        ('seeds = ["mine"]\nsamples = ["../talks"]', ["../talks"]),
+    ],
+)
+def test_shipped_samples_go_with_shipped_seeds_and_others_with_whom_they_are_named_for(
+    file: Path, text: str, samples: list[Path | str]
+) -> None:
+    file.write_text(text)
+    assert read_config(file).sample_paths == tuple(file.parent / path for path in samples)
+
+
 def test_paths_in_a_file_are_relative_to_it_and_absolute_ones_stay(file: Path, tmp_path: Path) -> None:
     file.write_text(
         f'seeds = ["mine", "{tmp_path}/theirs.jsonl"]\naxes = "../axes"\nout = "made"\n[plan]\nfile = "p.json"\n'
@@ -88,6 +105,7 @@ def test_a_small_matrix_is_certified_at_its_own_size(rows: int, base_rows: int) 
         ("shard_rows = 0", f"shard_rows: Input should be greater than or equal to {ROW_GROUP} (got 0)"),
         ("shard_rows = 131_073", f"shard_rows: Input should be a multiple of {ROW_GROUP} (got 131073)"),
         ('seeds = "mine"', "seeds: Input should be a valid tuple (got 'mine')"),
+        ("samples = false", "samples: Input should be a valid tuple (got False)"),
         ("[plan]\nbase_rows = -1", "plan.base_rows: Input should be greater than or equal to 1 (got -1)"),
     ],
 )

@@ -11,12 +11,14 @@ import polars as pl
 import pytest
 
 from pipeline.axes import AXIS_NAMES, TREE
+from pipeline.conversations import Sample
 from pipeline.errors import UsageError
 from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
 from pipeline.plan import Plan, pairs_covered
 from pipeline.quality import Quality, distances, measure, verify
+from pipeline.seeds import Seed
 from pipeline.store import Version, open_version, write_text
-from tests.small_versions import SHARD_ROWS, altered, copied, resealed, stored
+from tests.small_versions import SHARD_ROWS, altered, copied, resealed, rewritten, stored
 
 ROWS = 20_000  # as many as the plan certifies
 SCENARIO, USER_STATE, TONE = 0, 1, 2
@@ -206,7 +208,7 @@ def change_seeds(version: Version) -> None:
 def test_verify_finds_a_file_that_is_not_what_it_was(
     copy: Version, harm: Callable[[Version], None], fault: str
 ) -> None:
-    size = copy.manifest.files[-1].bytes
+    size = next(file.bytes for file in copy.manifest.files if file.path == "shards/00000.parquet")
     harm(copy)
     faults, quality = verify(copy)
     assert len(faults) == 1
@@ -360,13 +362,151 @@ def test_columns_that_are_not_the_plan_s_make_all_their_rows_wrong(
 
 
 def test_verify_finds_a_manifest_of_other_content(copy: Version) -> None:
-    manifest = copy.manifest.model_copy(update={"content": "0" * 64})
+    manifest = copy.manifest.model_copy(update={"rows_content": "0" * 64})
     write_text(copy.folder / "manifest.json", manifest.model_dump_json())
     (fault,) = verify(open_version(copy.folder))[0]
-    assert fault == f"the content of the rows is {copy.manifest.content[:12]}, not 000000000000"
+    assert fault == f"the content of the rows is {copy.manifest.rows_content[:12]}, not 000000000000"
 
 
 def test_verify_finds_another_plan(copy: Version) -> None:
     manifest = copy.manifest.model_copy(update={"plan": "0" * 12})
     write_text(copy.folder / "manifest.json", manifest.model_dump_json())
     assert verify(open_version(copy.folder)) == ([f"plan.json is plan {copy.manifest.plan}, not 000000000000"], None)
+
+
+FEW = 3_000
+
+
+@pytest.fixture(scope="module")
+def paired(
+    plan: Plan, seeds: list[Seed], shipped_samples: list[Sample], tmp_path_factory: pytest.TempPathFactory
+) -> Version:
+    return stored(tmp_path_factory.mktemp("paired"), plan, FEW, samples=shipped_samples, seeds=seeds)
+
+
+def test_good_pairings_have_no_fault(paired: Version) -> None:
+    faults, quality = verify(paired)
+    assert faults == []
+    assert quality is not None
+
+
+def other_sample(version: Version) -> Version:
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        return replaced(
+            frame, 7, "sample_id", next(name for name in frame["sample_id"] if name != frame["sample_id"][7])
+        )
+
+    return rewritten(version, "pairings/00000.parquet", change)
+
+
+def other_fit(version: Version) -> Version:
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        assert frame["fit"][7] == "context_only"
+        return replaced(frame, 7, "fit", "authored_for")
+
+    return rewritten(version, "pairings/00000.parquet", change)
+
+
+def other_rung(version: Version) -> Version:
+    return rewritten(version, "pairings/00000.parquet", lambda frame: replaced(frame, 7, "rung", "language_only"))
+
+
+def other_score(version: Version) -> Version:
+    return rewritten(
+        version, "pairings/00000.parquet", lambda frame: replaced(frame, 7, "score", frame["score"][7] ^ 1)
+    )
+
+
+def one_pairing_less(version: Version) -> Version:
+    return rewritten(version, "pairings/00000.parquet", lambda frame: frame[1:])
+
+
+def other_columns(version: Version) -> Version:
+    return rewritten(version, "pairings/00000.parquet", lambda frame: frame.drop("score"))
+
+
+def other_reason(version: Version) -> Version:
+    change = pl.lit("no_sample_in_language").cast(pl.read_parquet_schema(
+        version.folder / "unmatched" / "00000.parquet")["reason"]).alias("reason")  # fmt: skip
+    return rewritten(version, "unmatched/00000.parquet", lambda frame: frame.with_columns(change))
+
+
+def nobody_unmatched(version: Version) -> Version:
+    return rewritten(version, "unmatched/00000.parquet", lambda frame: frame[:0])
+
+
+def other_words(version: Version) -> Version:
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        return replaced(frame, 0, "record", frame["record"][0].replace("user", "User", 1))
+
+    return rewritten(version, "samples.parquet", change)
+
+
+def other_license(version: Version) -> Version:
+    return rewritten(version, "samples.parquet", lambda frame: replaced(frame, 0, "license", "CC0-1.0"))
+
+
+def other_split(version: Version) -> Version:
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        return replaced(frame, 0, "split", "test" if frame["split"][0] == "train" else "train")
+
+    return rewritten(version, "samples.parquet", change)
+
+
+def other_uses(version: Version) -> Version:
+    return rewritten(version, "samples.parquet", lambda frame: frame.with_columns(pl.col("uses") + 1))
+
+
+def no_records(version: Version) -> Version:
+    return rewritten(version, "samples.parquet", lambda frame: frame.drop("record"))
+
+
+def other_manifest(**changes: object) -> Callable[[Version], Version]:
+    def change(version: Version) -> Version:
+        text = version.manifest.model_copy(update=changes).model_dump_json()
+        write_text(version.folder / "manifest.json", text)
+        return open_version(version.folder)
+
+    return change
+
+
+def without_pairings_of_its_shard(version: Version) -> Version:
+    kept = tuple(file for file in version.manifest.files if file.path != "unmatched/00000.parquet")
+    (version.folder / "unmatched" / "00000.parquet").unlink()
+    return other_manifest(files=kept)(version)
+
+
+WRONG_PAIRINGS = "pairings/00000.parquet: not what pairing its rows gives"
+WRONG_UNMATCHED = "unmatched/00000.parquet: not what pairing its rows gives"
+WRONG_SAMPLES = "samples.parquet: not what its records say and the pairings show"
+OTHER_SAMPLES = "samples.parquet: not the samples that the manifest names"
+OTHER_PAIRINGS = "the pairings are not those that the manifest names"
+
+
+@pytest.mark.parametrize(
+    ("harm", "faults"),
+    [
+        (other_sample, [WRONG_PAIRINGS]),
+        (other_fit, [WRONG_PAIRINGS]),
+        (other_rung, [WRONG_PAIRINGS]),
+        (other_score, [WRONG_PAIRINGS]),
+        (other_columns, [WRONG_PAIRINGS]),
+        (one_pairing_less, [WRONG_PAIRINGS, OTHER_PAIRINGS]),
+        (other_reason, [WRONG_UNMATCHED]),
+        (nobody_unmatched, [WRONG_UNMATCHED]),
+        (other_words, [OTHER_SAMPLES]),
+        (no_records, [OTHER_SAMPLES]),
+        (other_license, [WRONG_SAMPLES]),
+        (other_split, [WRONG_SAMPLES]),
+        (other_uses, [WRONG_SAMPLES]),
+        (other_manifest(samples_content="0" * 64), [OTHER_SAMPLES]),
+        (other_manifest(content="0" * 64), [OTHER_PAIRINGS]),
+        (other_manifest(paired=1), [OTHER_PAIRINGS]),
+        (other_manifest(samples=1), [OTHER_PAIRINGS]),
+        (without_pairings_of_its_shard, [OTHER_PAIRINGS, WRONG_SAMPLES]),
+    ],
+)
+def test_verify_finds_pairings_and_samples_that_are_not_those_that_were_dealt(
+    paired: Version, tmp_path: Path, harm: Callable[[Version], Version], faults: list[str]
+) -> None:
+    assert verify(harm(copied(paired, tmp_path)))[0] == faults

@@ -1,6 +1,9 @@
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,29 +13,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from pipeline.conversations import Sample
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.matrix import Expansion, PersonaMatrix
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json
+from pipeline.seeds import Seed
 from pipeline.store import (
     Manifest,
+    Source,
     Version,
+    attach_pairings,
     build_shard,
     current_version,
+    exclusive,
     file_faults,
     file_sha256,
-    find_version,
+    find_versions,
     finished_shard,
+    linked_copy,
     open_version,
     point_current,
     publish,
     scan_matrix,
+    scan_pairings,
     seal,
     shard_ranges,
+    sources_json,
+    with_file,
+    without_file,
     write_text,
     write_whole,
 )
-from tests.small_versions import SHARD_ROWS, built, copied, seeds_file, stored
+from tests.conftest import ROOT
+from tests.small_versions import SHARD_ROWS, built, copied, samples_table_of, seeds_file, stored
 
 ROWS = 140_000  # two shards
 
@@ -113,6 +127,7 @@ def test_a_manifest_tells_what_the_version_is_made_of(version: Version, plan: Pl
     assert [(file.path, file.rows) for file in manifest.files] == [
         ("plan.json", None),
         ("seeds.jsonl", None),
+        ("sources.json", None),
         ("shards/00000.parquet", SHARD_ROWS),
         ("shards/00001.parquet", ROWS - SHARD_ROWS),
     ]
@@ -136,8 +151,8 @@ def test_shard_size_and_order_of_building_change_no_row(plan: Plan, tmp_path: Pa
     small = stored(tmp_path / "small", plan, 400_000, 131_072)
     again = stored(tmp_path / "again", plan, 400_000, 131_072, order=lambda numbers: numbers[::-1])
     large = stored(tmp_path / "large", plan, 400_000, 393_216)
-    assert [file.rows for file in small.manifest.files] == [None, None, 131_072, 131_072, 131_072, 6_784]
-    assert [file.rows for file in large.manifest.files] == [None, None, 393_216, 6_784]
+    assert [file.rows for file in small.manifest.files if file.rows] == [131_072, 131_072, 131_072, 6_784]
+    assert [file.rows for file in large.manifest.files if file.rows] == [393_216, 6_784]
     assert large.manifest.content == small.manifest.content
     assert_frame_equal(large.scan().collect(), small.scan().collect())
     assert again.manifest == small.manifest
@@ -231,7 +246,7 @@ def test_a_commit_that_was_interrupted_before_its_last_step_is_gone_on_with(
     plan: Plan, building: Path, version: Version, tmp_path: Path
 ) -> None:
     shutil.copy(version.folder / "manifest.json", building / "manifest.json")
-    assert find_version(tmp_path, plan.id, ROWS) is None
+    assert find_versions(tmp_path, plan.id, ROWS) == []
     committed = publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS))
     assert committed.manifest == version.manifest
     assert {path.name for path in (tmp_path / "matrix").iterdir()} == {version.folder.name, "CURRENT"}
@@ -249,7 +264,7 @@ def test_a_folder_without_a_manifest_is_no_version(copy: Version, tmp_path: Path
     (copy.folder / "manifest.json").unlink()
     with pytest.raises(BrokenVersion, match=r"no manifest, so not a whole version; build again"):
         open_version(copy.folder)
-    assert find_version(tmp_path, copy.manifest.plan, ROWS) is None
+    assert find_versions(tmp_path, copy.manifest.plan, ROWS) == []
     with pytest.raises(UsageError, match="no matrix has been built here"):
         scan_matrix(copy.folder)
 
@@ -279,9 +294,8 @@ def test_a_manifest_that_cannot_be_read_is_said_to_be_none(copy: Version, text: 
 
 @pytest.mark.parametrize("rows", [ROWS - 1, ROWS, ROWS + 1])
 def test_a_version_is_found_by_its_plan_and_rows(copy: Version, tmp_path: Path, rows: int) -> None:
-    found = find_version(tmp_path, copy.manifest.plan, rows)
-    assert (found == copy) == (rows == ROWS)
-    assert find_version(tmp_path, "0" * 12, ROWS) is None
+    assert find_versions(tmp_path, copy.manifest.plan, rows) == ([copy] if rows == ROWS else [])
+    assert find_versions(tmp_path, "0" * 12, ROWS) == []
 
 
 def test_a_version_of_another_shard_size_is_found_since_it_is_what_would_be_committed(
@@ -290,7 +304,7 @@ def test_a_version_of_another_shard_size_is_found_since_it_is_what_would_be_comm
     building = built(tmp_path, plan, ROWS, 3 * SHARD_ROWS)
     committed = publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, 3 * SHARD_ROWS))
     assert committed == copy
-    assert find_version(tmp_path, plan.id, ROWS) == copy
+    assert find_versions(tmp_path, plan.id, ROWS) == [copy]
 
 
 def test_a_reader_of_current_sees_the_old_name_or_the_new_one(tmp_path: Path) -> None:
@@ -328,7 +342,7 @@ def test_all_faults_of_a_version_are_listed(copy: Version) -> None:
     (copy.folder / "shards" / "00001.parquet").rename(copy.folder / "shards" / "00002.parquet")
     (copy.folder / "plan.json").unlink()
     flip_a_byte(copy.folder / "seeds.jsonl")
-    size = copy.manifest.files[2].bytes
+    size = next(file.bytes for file in copy.manifest.files if file.path == "shards/00000.parquet")
     assert file_faults(copy) == [
         "plan.json: missing",
         "seeds.jsonl: its bytes have changed (SHA-256 differs)",
@@ -340,3 +354,163 @@ def test_all_faults_of_a_version_are_listed(copy: Version) -> None:
 
 def test_a_version_brings_its_own_plan(version: Version, plan: Plan) -> None:
     assert (version.folder / "plan.json").read_text("utf-8") == plan_json(plan)
+
+
+@pytest.fixture(scope="module")
+def paired(
+    plan: Plan, seeds: list[Seed], shipped_samples: list[Sample], tmp_path_factory: pytest.TempPathFactory
+) -> Version:
+    return stored(tmp_path_factory.mktemp("paired"), plan, ROWS, samples=shipped_samples, seeds=seeds)
+
+
+def files_of(version: Version) -> dict[str, tuple[bytes, int]]:
+    return {name: ((version.folder / name).read_bytes(), os.stat(version.folder / name).st_ino)
+            for name in names(version.folder)}  # fmt: skip
+
+
+def test_a_paired_version_holds_each_persona_once_with_a_sample_or_a_reason(
+    paired: Version, version: Version, shipped_samples: list[Sample]
+) -> None:
+    manifest = paired.manifest
+    assert (manifest.samples, manifest.rows) == (len(shipped_samples), ROWS)
+    assert manifest.rows_content == version.manifest.content != manifest.content
+    files = {file.path: file.rows for file in manifest.files}
+    assert [name for name in files if name.endswith(".parquet")] == [
+        "shards/00000.parquet", "shards/00001.parquet", "samples.parquet",
+        "pairings/00000.parquet", "unmatched/00000.parquet", "pairings/00001.parquet", "unmatched/00001.parquet",
+    ]  # fmt: skip
+    assert names(paired.folder) == {*files, "manifest.json"}
+    parts = list(paired.paired())
+    for number, part in enumerate(parts):
+        assert [frame.height for frame in part] == [files[f"{name}/0000{number}.parquet"] for name in part._fields]
+    assert sum(part.pairings.height for part in parts) == manifest.paired == scan_pairings(paired.folder).select(
+        pl.len()).collect().item()  # fmt: skip
+    ids = pl.concat([frame["persona_id"] for part in parts for frame in part]).sort()
+    assert ids.equals(paired.scan().collect()["persona_id"])
+    assert 0 < manifest.paired < ROWS
+
+
+def test_a_version_brings_its_seeds_and_samples_as_they_were(
+    paired: Version, seeds: list[Seed], shipped_samples: list[Sample]
+) -> None:
+    assert paired.seeds() == seeds
+    stored_samples = paired.samples()
+    records = [Sample.model_validate_json(record) for record in stored_samples["record"]]
+    assert records == sorted(shipped_samples, key=lambda sample: sample.id)
+    uses = dict(scan_pairings(paired.folder).group_by("sample_id").len().collect().iter_rows())
+    assert dict(stored_samples.select("id", "uses").iter_rows()) == {s.id: uses.get(s.id, 0) for s in records}
+    text = "".join(record + "\n" for record in stored_samples["record"])
+    assert hashlib.sha256(text.encode()).hexdigest() == paired.manifest.samples_content
+
+
+def test_shard_size_and_the_order_of_samples_change_no_pairing(
+    paired: Version, plan: Plan, seeds: list[Seed], shipped_samples: list[Sample], tmp_path: Path
+) -> None:
+    large = stored(tmp_path, plan, ROWS, 3 * SHARD_ROWS, samples=shipped_samples[::-1], seeds=seeds)
+    assert large.manifest.name == paired.manifest.name
+    assert_frame_equal(large.scan_pairings().collect(), paired.scan_pairings().collect())
+    assert_frame_equal(large.samples(), paired.samples())
+
+
+def test_another_word_in_a_sample_is_another_version(
+    paired: Version, seeds: list[Seed], shipped_samples: list[Sample], tmp_path: Path
+) -> None:
+    first, *others = shipped_samples
+    turn = first.turns[0].model_copy(update={"text": "Other words."})
+    changed = first.model_copy(update={"turns": (turn, *first.turns[1:])})
+    bare = linked_copy(paired, tmp_path / "matrix" / "bare")
+    again = attach_pairings(bare, samples_table_of([changed, *others], bare.plan(), seeds))
+    assert again.manifest.paired == paired.manifest.paired
+    assert again.manifest.name != paired.manifest.name
+
+
+def test_a_copy_to_be_paired_anew_shares_the_rows_and_harms_nothing(
+    paired: Version, version: Version, seeds: list[Seed], tmp_path: Path
+) -> None:
+    original = copied(paired, tmp_path)
+    told = Source(kind="samples", file="talks.jsonl", records=1, sha256="0" * 64)
+    original = with_file(with_file(original, "sources.json", sources_json([told])), "report.html", "old")
+    before = files_of(original)
+    bare = linked_copy(original, tmp_path / "matrix" / ".other")
+    assert names(bare.folder) == names(version.folder)
+    assert bare.manifest.model_dump(exclude={"files"}) == version.manifest.model_dump(exclude={"files"})
+    assert file_faults(bare) == []
+    assert bare.sources() == ()
+    for shard in ("shards/00000.parquet", "shards/00001.parquet"):
+        assert (bare.folder / shard).samefile(original.folder / shard)
+    attach_pairings(with_file(bare, "report.html", "new"), original.samples().drop("uses"))
+    assert files_of(original) == before
+
+
+def test_where_a_disk_has_no_links_a_copy_has_bytes_of_its_own(
+    paired: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError("links are not supported here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    bare = linked_copy(paired, tmp_path / "bare")
+    assert file_faults(bare) == []
+    assert not (bare.folder / "shards" / "00000.parquet").samefile(paired.folder / "shards" / "00000.parquet")
+
+
+def test_versions_with_and_without_pairings_are_found_side_by_side(
+    plan: Plan, seeds: list[Seed], shipped_samples: list[Sample], tmp_path: Path
+) -> None:
+    made = [stored(tmp_path, plan, 500), *(stored(tmp_path, plan, 500, samples=some, seeds=seeds)
+            for some in (shipped_samples, shipped_samples[1:]))]  # fmt: skip
+    found = find_versions(tmp_path, plan.id, 500)
+    assert sorted(version.manifest.name for version in found) == sorted(version.manifest.name for version in made)
+    assert len({version.manifest.name for version in found}) == 3
+    assert current_version(tmp_path) == made[-1]
+    assert scan_pairings(tmp_path).select(pl.len()).collect().item() == made[-1].manifest.paired
+
+
+def test_a_version_without_pairings_says_how_to_come_by_them(version: Version) -> None:
+    with pytest.raises(UsageError, match="holds no pairings; run `personas pair` with the samples"):
+        scan_pairings(version.folder)
+
+
+@pytest.mark.parametrize(
+    "stray", ["report.html", "samples.parquet", "pairings/00000.parquet", "unmatched/00007.parquet"]
+)
+def test_a_build_that_was_killed_after_pairing_began_is_gone_on_with(
+    plan: Plan, building: Path, version: Version, tmp_path: Path, stray: str
+) -> None:
+    (building / stray).parent.mkdir(exist_ok=True)
+    (building / stray).write_bytes(b"of other samples")
+    rebuilt = publish(tmp_path, seal(building, plan, seeds_file(tmp_path), ROWS, SHARD_ROWS))
+    assert file_faults(rebuilt) == []
+    assert rebuilt.manifest == version.manifest
+
+
+def test_a_file_is_added_replaced_and_taken_away_with_its_place_in_the_manifest(copy: Version) -> None:
+    once = with_file(copy, "report.html", "one\n")
+    twice = with_file(once, "report.html", "two\n")
+    assert [file.path for file in once.manifest.files] == [file.path for file in twice.manifest.files]
+    assert once.manifest.files[1:] == twice.manifest.files[1:] == copy.manifest.files
+    assert (twice.folder / "report.html").read_text("utf-8") == "two\n"
+    assert file_faults(twice) == []
+    assert without_file(twice, "report.html") == without_file(copy, "report.html") == copy
+    assert file_faults(copy) == []
+
+
+def test_one_build_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "one"):
+        refused = pytest.raises(UsageError, match=r"one/matrix: another build is at work here; wait for it")
+        with refused, exclusive(tmp_path / "one"):
+            pass
+        with exclusive(tmp_path / "other"):
+            pass
+    with exclusive(tmp_path / "one"):
+        pass
+
+
+def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, sys; from pipeline.store import exclusive\n"
+        "with exclusive(pathlib.Path(sys.argv[1])): os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False).returncode == 9
+    with exclusive(tmp_path):
+        assert (tmp_path / "matrix" / ".lock").exists()

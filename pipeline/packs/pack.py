@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +14,7 @@ from pipeline.packs.persona import Persona
 from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
 from pipeline.scene_parts import SceneSettings
-from pipeline.store import discard, file_sha256, write_text
+from pipeline.store import StoredFile, discard, file_sha256, write_text
 
 PACK_VERSION = 1
 
@@ -36,6 +37,7 @@ class PackedLicense(_Record):
     license: str
     authors: tuple[str, ...]
     seeds: tuple[str, ...]
+    samples: tuple[str, ...] = ()
 
 
 class Pack(_Record):
@@ -49,6 +51,7 @@ class Pack(_Record):
     not_expressed: tuple[str, ...] = Field(description="What of a persona this format has no place for.")
     licenses: tuple[PackedLicense, ...]
     personas: tuple[PackedPersona, ...]
+    files: tuple[StoredFile, ...] = Field((), description="Files that hold many personas; each line says whose it is.")
 
 
 def write_pack(folder: Path, target: str, plan: str, settings: SceneSettings, personas: Iterable[Persona]) -> Pack:
@@ -57,18 +60,25 @@ def write_pack(folder: Path, target: str, plan: str, settings: SceneSettings, pe
     Raises UsageError for a folder in use, DataError where licences may not be mixed; a config that its vendor would
     refuse is our own bug and raises AssertionError.
     """
+    with in_new_folder(folder) as packing:
+        return _packed(packing, target, plan, settings, personas)
+
+
+@contextmanager
+def in_new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its name once it is whole.  Raises UsageError where that is in use."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: not empty; name a new folder, or clear this one")
     packing = folder.with_name(f".{folder.name}.packing")
     discard(packing)
     try:
-        pack = _packed(packing, target, plan, settings, personas)
+        packing.mkdir(parents=True)
+        yield packing
         if folder.exists():
             folder.rmdir()
         packing.replace(folder)
     finally:
         discard(packing)
-    return pack
 
 
 def _packed(folder: Path, target: str, plan: str, settings: SceneSettings, personas: Iterable[Persona]) -> Pack:
@@ -100,8 +110,12 @@ def _packed(folder: Path, target: str, plan: str, settings: SceneSettings, perso
         ),
         personas=tuple(packed),
     )
-    write_text(folder / "pack.json", json.dumps(pack.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n")
+    write_pack_file(folder, pack)
     return pack
+
+
+def write_pack_file(folder: Path, pack: Pack) -> None:
+    write_text(folder / "pack.json", json.dumps(pack.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n")
 
 
 def _write_config(folder: Path, persona: Persona, document: dict[str, object]) -> PackedPersona:
@@ -129,13 +143,15 @@ def pack_faults(folder: Path) -> list[str]:
     except (ValidationError, UnicodeDecodeError) as error:
         raise BrokenVersion(f"{folder / 'pack.json'}: not a pack: {error}") from error
     faults = []
-    for packed in pack.personas:
-        path = folder / packed.file
-        if not path.is_file():
-            faults.append(f"{packed.file}: missing")
-        elif file_sha256(path) != packed.sha256:
-            faults.append(f"{packed.file}: its bytes have changed (SHA-256 differs)")
-    known = {"pack.json", *(packed.file for packed in pack.personas)}
+    held = [(packed.file, packed.sha256) for packed in pack.personas] + [
+        (file.path, file.sha256) for file in pack.files
+    ]
+    for name, sha256 in held:
+        if not (folder / name).is_file():
+            faults.append(f"{name}: missing")
+        elif file_sha256(folder / name) != sha256:
+            faults.append(f"{name}: its bytes have changed (SHA-256 differs)")
+    known = {"pack.json", *(name for name, _ in held)}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in known:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.documents import schema_faults
 from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.packs.pack import Pack, pack_faults, write_pack
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.scene_parts import SceneSettings
+from pipeline.schema_check import schema_faults
 from pipeline.seeds import Seed
 from tests.golden_content import golden_plan, golden_rows, golden_seeds
 from tests.packs.personas import golden_persona, licensed
