@@ -14,7 +14,7 @@ matrix: $(VENV)/.run  ## set up, then build the default matrix into data/
 
 test: $(VENV)/.dev  ## set up with test tools, then run all tests and checks
 	$(MAKE) check
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=93
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=93
 
 check: $(VENV)/.dev  ## style, types, one-way imports, schemas
 	$(BIN)/ruff check .

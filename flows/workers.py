@@ -45,6 +45,17 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Workers that are started here inherit the mask: Ctrl-C reaches a whole group, and one still importing would
+    print a traceback."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class WorkerPool:
     """Processes that outlast the death of one of them: a broken pool is replaced, so that a retry finds a whole one.
 
@@ -63,7 +74,9 @@ class WorkerPool:
     def run(self, work: Callable[..., T], *arguments: object) -> T:
         pool = self._pool
         try:
-            return pool.submit(work, *arguments).result()
+            with _sigint_blocked():
+                future = pool.submit(work, *arguments)
+            return future.result()
         except BrokenProcessPool:
             with self._lock:
                 if self._pool is pool:

@@ -173,12 +173,15 @@ def pair_current(out: Path, sample_paths: Sequence[Path], tell: Callable[[str], 
 
     ``tell`` hears of each step as it begins.  Raises InvalidRecords with every fault of the samples.
     """
+    current_version(out)  # before the lock, which would leave its file where nothing was built
     with exclusive(out):
         return _paired_anew(out, sample_paths, tell)
 
 
 def _paired_anew(out: Path, sample_paths: Sequence[Path], tell: Callable[[str], None]) -> Version:
     tell("check samples")
+    for left in (out / "matrix").glob(".pairing-*"):
+        discard(left)  # of a run that was killed
     version = current_version(out)
     refuse_harmed(version)
     seeds = {seed.id: seed for seed in version.seeds()}

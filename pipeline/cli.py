@@ -414,7 +414,7 @@ def export(
         _print_json({"pack": str(out), "personas": rows.height, "checked": pack.checked, "licenses": licenses})
         return
     console.print(f"{rows.height:,} personas of {rows['seed_id'].n_unique():,} seeds, {', '.join(licenses)}")
-    if not pack.checked:
+    if not pack.checked and as_ != TARGET:
         console.print("not held against the vendor's types: install persona-matrix[check]", markup=False)
     console.print(str(out / "pack.json"))
 

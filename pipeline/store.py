@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -437,8 +437,14 @@ def open_version(folder: Path) -> Version:
 
 
 def find_versions(out: Path, plan: str, rows: int) -> list[Version]:
-    """The versions of this plan and size that were built before; how their rows are cut into files does not matter."""
-    found = [open_version(manifest.parent) for manifest in sorted((out / "matrix").glob(f"{plan}-*/manifest.json"))]
+    """The versions of this plan and size that were built before; how their rows are cut into files does not matter.
+
+    One whose manifest another release of this program wrote is none of them.
+    """
+    found = []
+    for manifest in sorted((out / "matrix").glob(f"{plan}-*/manifest.json")):
+        with suppress(BrokenVersion):
+            found.append(open_version(manifest.parent))
     return [version for version in found if version.manifest.rows == rows]
 
 

@@ -499,7 +499,7 @@ def test_a_paired_matrix_is_exported_as_chat_messages(run: Run, paired: Version,
     done = run(*arguments, "--out", "pack", "--json", "--crisis-line", "110")
     assert done.code == 0
     lines = [json.loads(line) for line in (tmp_path / "pack" / "messages.jsonl").read_text("utf-8").splitlines()]
-    assert done.document == {"pack": "pack", "personas": len(lines), "checked": True, "licenses": ["CC-BY-4.0"]}
+    assert done.document == {"pack": "pack", "personas": len(lines), "checked": False, "licenses": ["CC-BY-4.0"]}
     assert len(lines) > 0
     assert {(line["fit"], line["seed_id"], line["sample_id"]) for line in lines} == {
         ("authored_for", "orla-keane", "orla-late-road")

@@ -323,7 +323,7 @@ def test_verify_finds_rows_out_of_order(copy: Version) -> None:
 
 def test_verify_finds_rows_that_were_cut_off_with_their_checksum(two_shards: Version, tmp_path: Path) -> None:
     short = altered(copied(two_shards, tmp_path), 1, lambda frame: frame.head(-10))
-    assert verify(short)[0] == [f"{SHARD_ROWS + 1_990:,} rows, not {SHARD_ROWS + 2_000:,}"]
+    assert verify(short)[0][0] == f"{SHARD_ROWS + 1_990:,} rows, not {SHARD_ROWS + 2_000:,}"
 
 
 @pytest.mark.parametrize(
