@@ -33,15 +33,13 @@ from pipeline.build import (
 )
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
+from pipeline.files import discard, exclusive, file_sha256
 from pipeline.plan_file import read_plan
 from pipeline.quality import Quality, verify
 from pipeline.report import with_report
 from pipeline.store import (
     REPORT,
     building_folder,
-    discard,
-    exclusive,
-    file_sha256,
     find_versions,
     linked_copy,
     open_version,

@@ -19,6 +19,7 @@ from pipeline.conversations import check_samples
 from pipeline.coverage import unreachable
 from pipeline.documents import REJECTS, canonical_json, find_files
 from pipeline.errors import BrokenVersion, Fault, InvalidRecords, PlanRefused
+from pipeline.files import discard, exclusive, file_sha256, write_text
 from pipeline.pairing import samples_table
 from pipeline.plan import Plan, make_plan
 from pipeline.plan_file import plan_json, read_plan
@@ -33,16 +34,12 @@ from pipeline.store import (
     Version,
     attach_pairings,
     current_version,
-    discard,
-    exclusive,
-    file_sha256,
     linked_copy,
     plan_path,
     publish,
     refuse_harmed,
     sources_json,
     with_file,
-    write_text,
 )
 
 

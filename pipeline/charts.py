@@ -34,7 +34,7 @@ def shares(levels: Mapping[str, Sequence[float]]) -> str:
         for level, three in levels.items()
         for kind, share in zip(COLORS, three, strict=True)
     ]
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart({"values": rows}).encode(
         x=alt.X("share:Q", axis=alt.Axis(format="%", tickCount=4), title=None),
         y=alt.Y("level:N", sort=list(levels), title=None),
         color=alt.Color("kind:N", scale=alt.Scale(domain=list(COLORS), range=list(COLORS.values())), legend=None),
@@ -50,7 +50,7 @@ def shares(levels: Mapping[str, Sequence[float]]) -> str:
 def bars(counts: Mapping[str, float], title: str, percent: bool = False) -> str:
     rows = [{"name": name, "count": count} for name, count in counts.items()]
     chart = (
-        alt.Chart(_data(rows))
+        alt.Chart({"values": rows})
         .mark_bar(color=COLORS["attainable"])
         .encode(
             x=alt.X("count:Q", title=title, axis=alt.Axis(format="%" if percent else "~s", tickCount=4)),
@@ -69,7 +69,7 @@ def two_histograms(found: pl.Series, chance: pl.Series, title: str) -> str:
     ]
     colors = alt.Scale(domain=["paired", "by chance"], range=[COLORS["fitted"], COLORS["authored"]])
     chart = (
-        alt.Chart(_data(rows))
+        alt.Chart({"values": rows})
         .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(
             x=alt.X("from:Q", title=title, scale=alt.Scale(domain=[0, 1])),
@@ -91,7 +91,7 @@ def grid(cells: Sequence[tuple[str, str, float, str]]) -> str:
     rows = [{"one": one, "other": other, "share": share, "text": text} for one, other, share, text in cells]
     names = list(dict.fromkeys(one for one, *_ in cells)) + [other for _, other, *_ in cells]
     order = list(dict.fromkeys(names))
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart({"values": rows}).encode(
         x=alt.X("one:N", sort=order, title=None, axis=alt.Axis(labelAngle=-60, orient="top")),
         y=alt.Y("other:N", sort=order, title=None),
     )
@@ -99,10 +99,6 @@ def grid(cells: Sequence[tuple[str, str, float, str]]) -> str:
     squares = base.mark_rect(opacity=0.85).encode(color=alt.Color("share:Q", scale=scale, legend=None))
     texts = base.mark_text(fontSize=8, color="white").encode(text="text:N")
     return _svg((squares + texts).properties(width=WIDTH + 30, height=WIDTH + 10))
-
-
-def _data(rows: list[dict[str, Any]]) -> Any:
-    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
 def _svg(chart: Any) -> str:

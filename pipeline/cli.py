@@ -81,7 +81,7 @@ def build(
 
     A build that was interrupted is gone on with.
     """
-    from pipeline.store import exclusive
+    from pipeline.files import exclusive
 
     run = read_config(config, rows=rows, out=out, workers=workers)
     with exclusive(run.out):  # to say so at once; the flow holds it
@@ -239,9 +239,9 @@ def plan(
     """Fit and freeze: targets, what the seeds can attain, what the fit reached, which pairs are covered."""
     from pipeline.build import check_inputs
     from pipeline.errors import InvalidRecords
+    from pipeline.files import write_text
     from pipeline.plan import make_plan, pairs_covered
     from pipeline.plan_file import plan_json
-    from pipeline.store import write_text
 
     run = read_config(config, rows=rows)
     inputs, faults = check_inputs(run.seed_paths, run.axes_path)

@@ -16,20 +16,19 @@ version or none, and an interrupted build leaves nothing to clean by hand.
 
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from pipeline.config import ROW_GROUP
 from pipeline.errors import BrokenVersion, UsageError
+from pipeline.files import discard, file_sha256, write_text, write_whole
 from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows
 from pipeline.pairing import Paired, Pairer, samples_digest
 from pipeline.plan import Plan
@@ -37,7 +36,6 @@ from pipeline.plan_file import plan_json, read_plan
 from pipeline.seeds import Seed
 
 MANIFEST_VERSION: Literal[2] = 2
-HASH_CHUNK = 1 << 20
 SAMPLES = "samples.parquet"
 SOURCES = "sources.json"
 REPORT = "report.html"
@@ -146,54 +144,6 @@ class Version:
         for file in self.manifest.files:
             if file.path.startswith(f"{folder}/"):
                 yield pl.read_parquet(self.folder / file.path)
-
-
-@contextmanager
-def exclusive(out: Path) -> Iterator[None]:
-    """Nobody else writes versions under ``out`` meanwhile; the system frees the lock of a process that dies.
-
-    Raises UsageError where somebody does.
-    """
-    (out / "matrix").mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / "matrix" / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        problem = f"{out / 'matrix'}: another build is at work here; wait for it, or give another --out"
-        raise UsageError(problem) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then give it its name in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        _sync(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
-
-
-def write_text(path: Path, text: str) -> None:
-    write_whole(path, lambda temporary: temporary.write_text(text, "utf-8", newline="\n"))
-
-
-def file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def described(folder: Path, path: Path, rows: int | None = None) -> StoredFile:
@@ -385,14 +335,6 @@ def _discard_pairings(folder: Path) -> None:
         discard(folder / name)
     for name in (SAMPLES, REPORT):
         (folder / name).unlink(missing_ok=True)
-
-
-def discard(folder: Path) -> None:
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
 
 
 def point_current(out: Path, name: str) -> None:

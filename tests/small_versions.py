@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.conversations import Sample, canonical_sample
 from pipeline.documents import canonical_json
+from pipeline.files import write_text
 from pipeline.matrix import Expansion
 from pipeline.pairing import samples_table
 from pipeline.plan import Plan
@@ -22,7 +23,6 @@ from pipeline.store import (
     publish,
     seal,
     shard_ranges,
-    write_text,
 )
 
 SHARD_ROWS = 131_072

@@ -20,11 +20,12 @@ from pipeline.config import PlanConfig, RunConfig
 from pipeline.conversations import Sample, canonical_sample
 from pipeline.documents import canonical_json
 from pipeline.errors import BrokenVersion, InvalidRecords, PlanRefused, UsageError
+from pipeline.files import file_sha256
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json, read_plan
 from pipeline.quality import verify
 from pipeline.seeds import Seed
-from pipeline.store import Source, current_version, file_sha256, linked_copy
+from pipeline.store import Source, current_version, linked_copy
 from tests.conftest import ROOT
 from tests.golden_content import GOLDEN, golden_samples, golden_version
 from tests.small_samples import sample

@@ -13,11 +13,12 @@ import pytest
 from pipeline.axes import AXIS_NAMES, TREE
 from pipeline.conversations import Sample
 from pipeline.errors import UsageError
+from pipeline.files import write_text
 from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
 from pipeline.plan import Plan, pairs_covered
 from pipeline.quality import Quality, distances, measure, verify
 from pipeline.seeds import Seed
-from pipeline.store import Version, open_version, write_text
+from pipeline.store import Version, open_version
 from tests.small_versions import SHARD_ROWS, altered, copied, resealed, rewritten, stored
 
 ROWS = 20_000  # as many as the plan certifies

@@ -12,6 +12,7 @@ from pipeline.build import accept_inputs, accept_samples, accepted_sources, obta
 from pipeline.config import PlanConfig, RunConfig
 from pipeline.conversations import Sample, canonical_sample
 from pipeline.errors import BrokenVersion
+from pipeline.files import write_text
 from pipeline.matrix import Columns, persona_rows
 from pipeline.plan import make_plan, split_id
 from pipeline.plan_file import read_plan
@@ -20,7 +21,7 @@ from pipeline.report import render, rewrite_report, with_report
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import deployable, with_scenes
 from pipeline.seeds import Seed
-from pipeline.store import Version, file_faults, open_version, publish, seal, write_text
+from pipeline.store import Version, file_faults, open_version, publish, seal
 from tests.golden_content import ROWS as FEW
 from tests.golden_content import golden_axes, golden_samples, golden_seeds, golden_version
 from tests.small_samples import sample, score

@@ -2,19 +2,16 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipeline.conversations import Sample
 from pipeline.errors import BrokenVersion, UsageError
+from pipeline.files import file_sha256
 from pipeline.matrix import Expansion, PersonaMatrix
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json
@@ -26,9 +23,7 @@ from pipeline.store import (
     attach_pairings,
     build_shard,
     current_version,
-    exclusive,
     file_faults,
-    file_sha256,
     find_versions,
     finished_shard,
     linked_copy,
@@ -42,10 +37,7 @@ from pipeline.store import (
     sources_json,
     with_file,
     without_file,
-    write_text,
-    write_whole,
 )
-from tests.conftest import ROOT
 from tests.small_versions import SHARD_ROWS, built, copied, samples_table_of, seeds_file, stored
 
 ROWS = 140_000  # two shards
@@ -74,42 +66,6 @@ def finished(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def building(finished: Path, tmp_path: Path) -> Path:
     """A build that was interrupted after its last shard."""
     return shutil.copytree(finished, tmp_path / "matrix" / finished.name)
-
-
-def half_written(path: Path) -> None:
-    path.write_text("half of it", "utf-8")
-    raise OSError("no space left on device")
-
-
-@pytest.mark.parametrize("before", [None, "what stood there"])
-def test_a_writer_that_fails_leaves_what_stood_there_and_nothing_else(tmp_path: Path, before: str | None) -> None:
-    path = tmp_path / "manifest.json"
-    if before is not None:
-        write_text(path, before)
-    with pytest.raises(OSError, match="no space left"):
-        write_whole(path, half_written)
-    assert {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()} == (
-        {"manifest.json": before} if before is not None else {}
-    )
-
-
-def test_a_file_bears_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
-    path, seen = tmp_path / "deep" / "plan.json", []
-
-    def write(temporary: Path) -> None:
-        temporary.write_text("whole", "utf-8")
-        seen.append(path.exists())
-
-    write_whole(path, write)
-    assert seen == [False]
-    assert path.read_text("utf-8") == "whole"
-
-
-@given(text=st.text(st.characters(exclude_categories=["Cs"])))
-def test_text_is_written_as_utf_8_with_its_own_line_ends(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    path = tmp_path_factory.getbasetemp() / "text.txt"
-    write_text(path, text)
-    assert path.read_bytes() == text.encode()
 
 
 def test_a_manifest_reads_back_as_it_was_written(version: Version) -> None:
@@ -493,24 +449,3 @@ def test_a_file_is_added_replaced_and_taken_away_with_its_place_in_the_manifest(
     assert file_faults(twice) == []
     assert without_file(twice, "report.html") == without_file(copy, "report.html") == copy
     assert file_faults(copy) == []
-
-
-def test_one_build_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
-    with exclusive(tmp_path / "one"):
-        refused = pytest.raises(UsageError, match=r"one/matrix: another build is at work here; wait for it")
-        with refused, exclusive(tmp_path / "one"):
-            pass
-        with exclusive(tmp_path / "other"):
-            pass
-    with exclusive(tmp_path / "one"):
-        pass
-
-
-def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
-    script = (
-        "import os, pathlib, sys; from pipeline.store import exclusive\n"
-        "with exclusive(pathlib.Path(sys.argv[1])): os._exit(9)"
-    )
-    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False).returncode == 9
-    with exclusive(tmp_path):
-        assert (tmp_path / "matrix" / ".lock").exists()

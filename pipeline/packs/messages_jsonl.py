@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.axes import Axes
 from pipeline.conversations import Sample, Turn
 from pipeline.errors import DataError
+from pipeline.files import write_whole
 from pipeline.packs.pack import Pack, PackedLicense, in_new_folder, write_pack_file
 from pipeline.packs.persona import BATCH
 from pipeline.pairing import ASSERTED
@@ -25,7 +26,7 @@ from pipeline.provenance import mixing_fault
 from pipeline.scene_parts import GAP, SceneSettings, bare, raised
 from pipeline.scenes import with_scenes
 from pipeline.seeds import Seed
-from pipeline.store import described, write_whole
+from pipeline.store import described
 
 TARGET = "messages-jsonl"
 ROLES = {"user": "user", "persona": "assistant"}

@@ -10,11 +10,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import BrokenVersion, DataError, UsageError
+from pipeline.files import discard, file_sha256, write_text
 from pipeline.packs.persona import Persona
 from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
 from pipeline.scene_parts import SceneSettings
-from pipeline.store import StoredFile, discard, file_sha256, write_text
+from pipeline.store import StoredFile
 
 PACK_VERSION = 1
 

@@ -22,10 +22,11 @@ from pipeline.config import PlanConfig, RunConfig
 from pipeline.conversations import Sample, canonical_sample
 from pipeline.documents import canonical_json
 from pipeline.errors import EXIT_INTERRUPTED, BrokenVersion, InvalidRecords, UsageError
+from pipeline.files import write_text
 from pipeline.plan_file import read_plan
 from pipeline.quality import verify
 from pipeline.seeds import Seed
-from pipeline.store import Version, current_version, described, finished_shard, open_version, write_text
+from pipeline.store import Version, current_version, described, finished_shard, open_version
 from tests.conftest import ROOT
 from tests.golden_content import GOLDEN, golden_samples
 from tests.small_versions import SHARD_ROWS, built
