@@ -4,29 +4,30 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.axes import Axes
 from pipeline.fit import Weights, reachable
 from pipeline.kernel import (
+    NO_HOST,
+    NO_ROOM,
     SEQUENCE_END,
     Scratch,
     U8Codes,
     bit_reverse,
+    count_pairs,
+    count_sequence,
     decode,
+    find_host,
     interval,
     mix,
     new_scratch,
-    point,
-    weigh,
+    possible,
 )
 from pipeline.rules import Masks, Tables, axis_codes, compile_tables
 
 Counts = npt.NDArray[np.int64]
-
-NO_HOST, NO_ROOM = -1, -2
 
 
 class CoverageRow(NamedTuple):
@@ -55,60 +56,6 @@ def all_pairs(tables: Tables) -> Pairs:
     axes = np.array(list(combinations(range(len(tables.cards)), 2)))
     sizes = tables.cards[axes[:, 0]] * tables.cards[axes[:, 1]]
     return Pairs(axes, np.concatenate([[0], np.cumsum(sizes)]))
-
-
-@nb.njit(cache=True, nogil=True)
-def count_pairs(codes, cards, axes, offsets, counts, sign):  # type: ignore[no-untyped-def]
-    """Add ``sign`` to the count of every pair cell of every row of ``codes`` (rows, axes)."""
-    for row in range(len(codes)):
-        for pair in range(len(axes)):
-            one, other = axes[pair]
-            counts[offsets[pair] + codes[row, one] * cards[other] + codes[row, other]] += sign
-
-
-@nb.njit(cache=True, nogil=True)
-def count_sequence(  # type: ignore[no-untyped-def]
-    tables, weights, mask, seed_hash, first, last, axes, offsets, counts, sign, codes, work
-):
-    """Count the pairs of rows ``first`` to ``last`` - 1 of one seed's sequence."""
-    weigh(tables, weights, mask, work)
-    for k in range(first, last):
-        decode(tables, point(seed_hash, np.uint64(k)), codes[0], work)
-        count_pairs(codes, tables.cards, axes, offsets, counts, sign)
-
-
-@nb.njit(cache=True, nogil=True)
-def _possible(tables, weights, mask, one, level, other, level_other, clamped, work):  # type: ignore[no-untyped-def]
-    """Whether the seed has a persona with both levels: clamp them and pass messages; they are zero only if not."""
-    if not (mask[one, level] and mask[other, level_other]):
-        return False
-    for axis in range(mask.shape[0]):
-        for code in range(mask.shape[1]):
-            clamped[axis, code] = mask[axis, code]
-            if axis == one:
-                clamped[axis, code] = code == level
-            elif axis == other:
-                clamped[axis, code] = code == level_other
-    return weigh(tables, weights, clamped, work)
-
-
-@nb.njit(cache=True, nogil=True)
-def _find_host(  # type: ignore[no-untyped-def]
-    tables, weights, masks, reach, room, one, level, other, level_other, start, clamped, work
-):
-    """The first seed from ``start`` on with this pair and room for a row; NO_ROOM or NO_HOST where there is none."""
-    found = NO_HOST
-    for step in range(len(masks)):
-        seed = (start + step) % len(masks)
-        if not (reach[seed, one, level] and reach[seed, other, level_other]):
-            continue
-        if found == NO_ROOM and room[seed] <= 0:
-            continue  # already known to be feasible; only a seed with room is worth the proof
-        if _possible(tables, weights, masks[seed], one, level, other, level_other, clamped, work):
-            if room[seed] > 0:
-                return seed
-            found = NO_ROOM
-    return found
 
 
 def cover(
@@ -151,8 +98,8 @@ def cover(
             clamp = _cell(pairs, tables, cell)
             start = int(mix(np.uint64(cell))) % len(masks)
             host = NO_HOST
-            if _possible(tables, weights, union, *clamp, clamped, work):
-                host = _find_host(tables, weights, masks, reach, room, *clamp, start, clamped, work)
+            if possible(tables, weights, union, *clamp, clamped, work):
+                host = find_host(tables, weights, masks, reach, room, *clamp, start, clamped, work)
             if host == NO_HOST:
                 proved_infeasible[cell] = True
                 continue

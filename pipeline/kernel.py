@@ -1,4 +1,7 @@
-"""Weigh, decode and count personas of one seed: the only compiled code.
+"""Weigh, decode and count personas of one seed: all compiled code, and in one file for a reason.
+
+numba's cache knows a function by its own file's time alone: compiled code in another file would go on with the
+functions of this one as they were when it was compiled.
 
 The axes form a tree of factors (`axes.TREE`) whose root is the merged node scenario × user_state × tone:
 
@@ -17,7 +20,8 @@ sequence in base 2, shifted (a digital net: the first 2^m points are 2^−m apar
 rows are asked for, and rows of a seed are distinct while no persona is likelier than 2^−m.  Codes grow with t in
 lexicographic order, which `interval` uses to find where on the sequence a given row lies.
 
-Sizes: level weights < 2^18, affinities ≤ 2^8, messages < 2^30, beliefs < 2^16, sums over tones < 2^48.
+Sizes, with up to 255 levels an axis: level weights < 2^18, affinities ≤ 2^8, messages < 2^30, beliefs of scenario and
+tone < 2^24, of state < 2^20, of leaves < 2^16; sums over tones < 2^56, over states < 2^60, over a leaf < 2^32.
 """
 
 from typing import NamedTuple
@@ -36,8 +40,11 @@ WEIGHT_ONE = 1 << 12
 WEIGHT_MAX = WEIGHT_ONE * 64
 WEIGHT_MIN = WEIGHT_ONE // 64
 SEQUENCE_END = 1 << 31
+NO_HOST, NO_ROOM = -1, -2
 # Typed, so that numba compiles one `conditional` and not another for each literal.
 SCENARIO, USER_STATE, TONE = np.int64(0), np.int64(1), np.int64(2)
+ROOT_BITS = (24, 20, 24)
+LEAF_BITS = 16
 
 _jit = nb.njit(cache=True, nogil=True, boundscheck=False)
 
@@ -45,7 +52,7 @@ _jit = nb.njit(cache=True, nogil=True, boundscheck=False)
 class Scratch(NamedTuple):
     """Working space of one thread; `weigh` fills it for one seed."""
 
-    belief: U64s  # (axes, levels): level weight times the messages of its children, < 2^16
+    belief: U64s  # (axes, levels): level weight times the messages of its children
     message: U64s  # (axes, parent levels): what a leaf axis tells its parent, < 2^30
     given_state: U64s  # (scenarios, states): sum over tones, < 2^24
     scenario: U64s  # (scenarios,): the root's weights, sum < 2^32
@@ -94,7 +101,7 @@ def weigh(tables: Tables, weights: npt.NDArray[np.uint32], mask: Masks, work: Sc
                     value = U64(0) if told == U64(0) else max((value * told) >> U64(30), U64(1))
             work.belief[axis, level] = value
             largest = max(largest, value)
-        shift = _shift_below(largest, 16)
+        shift = _shift_below(largest, ROOT_BITS[axis] if axis < len(ROOT_BITS) else LEAF_BITS)
         for level in range(card):
             work.belief[axis, level] = _shifted(work.belief[axis, level], shift)
         if axis >= 3:
@@ -139,7 +146,7 @@ def _weigh_root(tables: Tables, work: Scratch) -> bool:
             total += work.belief[1, u] * U64(tables.scenario_state[s, u]) * work.given_state[s, u]
         work.scenario[s] = total
         largest = max(largest, total)
-    # Twelve states of 2^16·2^8·2^24 sum below 2^52; 30 bits of that times a 16-bit belief stay below 2^46.
+    # 30 bits of the sum over states times a 24-bit belief stay below 2^54.
     shift = _shift_below(largest, 30)
     largest = U64(0)
     for s in range(scenarios):
@@ -153,7 +160,7 @@ def _weigh_root(tables: Tables, work: Scratch) -> bool:
 
 @_jit
 def _tones(tables: Tables, s: int, u: int, work: Scratch) -> np.uint64:
-    """Weights of the tones given scenario and state, into ``work.row``; their sum, < 2^46."""
+    """Weights of the tones given scenario and state, into ``work.row``; their sum, < 2^56."""
     total = U64(0)
     domain = tables.domain_of[s]
     for t in range(tables.cards[2]):
@@ -385,3 +392,72 @@ def likeliest(tables: Tables, work: Scratch) -> float:
             for t in range(tables.cards[2]):
                 top = max(top, states[u] * np.float64(work.row[t]) / total_tones * best[2, t])
     return top
+
+
+@_jit
+def add_all_marginals(tables, weights, masks, shares, into, sums, work):  # type: ignore[no-untyped-def]
+    """Add each seed's marginals, times its share, to ``sums[into[seed]]``, (…, axes, levels)."""
+    for seed in range(len(masks)):
+        if weigh(tables, weights, masks[seed], work):
+            add_marginals(tables, shares[seed], sums[into[seed]], work)
+
+
+@_jit
+def likeliest_of(tables, weights, masks, work, found):  # type: ignore[no-untyped-def]
+    for seed in range(len(masks)):
+        if weigh(tables, weights, masks[seed], work):
+            found[seed] = likeliest(tables, work)
+
+
+@_jit
+def count_pairs(codes, cards, axes, offsets, counts, sign):  # type: ignore[no-untyped-def]
+    """Add ``sign`` to the count of every pair cell of every row of ``codes`` (rows, axes)."""
+    for row in range(len(codes)):
+        for pair in range(len(axes)):
+            one, other = axes[pair]
+            counts[offsets[pair] + codes[row, one] * cards[other] + codes[row, other]] += sign
+
+
+@_jit
+def count_sequence(  # type: ignore[no-untyped-def]
+    tables, weights, mask, seed_hash, first, last, axes, offsets, counts, sign, codes, work
+):
+    """Count the pairs of rows ``first`` to ``last`` - 1 of one seed's sequence."""
+    weigh(tables, weights, mask, work)
+    for k in range(first, last):
+        decode(tables, point(seed_hash, U64(k)), codes[0], work)
+        count_pairs(codes, tables.cards, axes, offsets, counts, sign)
+
+
+@_jit
+def possible(tables, weights, mask, one, level, other, level_other, clamped, work):  # type: ignore[no-untyped-def]
+    """Whether the seed has a persona with both levels: clamp them and pass messages; they are zero only if not."""
+    if not (mask[one, level] and mask[other, level_other]):
+        return False
+    for axis in range(mask.shape[0]):
+        for code in range(mask.shape[1]):
+            clamped[axis, code] = mask[axis, code]
+            if axis == one:
+                clamped[axis, code] = code == level
+            elif axis == other:
+                clamped[axis, code] = code == level_other
+    return weigh(tables, weights, clamped, work)
+
+
+@_jit
+def find_host(  # type: ignore[no-untyped-def]
+    tables, weights, masks, reach, room, one, level, other, level_other, start, clamped, work
+):
+    """The first seed from ``start`` on with this pair and room for a row; NO_ROOM or NO_HOST where there is none."""
+    found = NO_HOST
+    for step in range(len(masks)):
+        seed = (start + step) % len(masks)
+        if not (reach[seed, one, level] and reach[seed, other, level_other]):
+            continue
+        if found == NO_ROOM and room[seed] <= 0:
+            continue  # already known to be feasible; only a seed with room is worth the proof
+        if possible(tables, weights, masks[seed], one, level, other, level_other, clamped, work):
+            if room[seed] > 0:
+                return seed
+            found = NO_ROOM
+    return found

@@ -24,7 +24,7 @@ from pipeline.quotas import apportion
 from pipeline.rules import Masks, Tables, compile_tables, seed_masks
 from pipeline.seeds import TRAITS, Seed
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 ID_BITS = 32  # persona_id = seed ordinal · 2^32 + variant
 MAX_SEEDS = 1 << 21  # so that ids stay below 2^53, which JSON readers keep exact
 SPLITS = ("train", "validation", "test")
@@ -127,16 +127,8 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:
     refuse_empty(seeds, reach)
     targets = [axes.targets(name) for name in AXIS_NAMES]
     thousandths = [max(1, round(seed.weight * 1000)) for seed in seeds]
-    shares: Floats = np.array(thousandths, np.float64)
-    for _ in range(MAX_REFITS):
-        fitted = fit(tables, masks, reach, shares, targets)
-        bits = [_cap_bits(p) for p in likeliest_personas(tables, fitted.weights, masks)]
-        caps = [min(1 << b, SEQUENCE_END) for b in bits]
-        quotas = apportion(base_rows, thousandths, caps, names=[seed.id for seed in seeds])
-        realised = np.array(quotas, np.float64)
-        if np.abs(realised / realised.sum() - shares / shares.sum()).sum() < 0.01 or base_rows < 100 * len(seeds):
-            break
-        shares = realised
+    fitted, bits, quotas = _fitted_quotas(seeds, tables, masks, reach, thousandths, targets, base_rows)
+    caps = [min(1 << b, SEQUENCE_END) for b in bits]
     hashes = [seed_hash(seed.id) for seed in seeds]
     coverage = cover(tables, fitted.weights, masks, reach, hashes, quotas, caps)
     return Plan(
@@ -162,6 +154,41 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:
         prefixes=tuple(coverage.prefixes),
         report=_report(axes, fitted, coverage, tables),
     )
+
+
+def _fitted_quotas(
+    seeds: Sequence[Seed],
+    tables: Tables,
+    masks: Masks,
+    reach: Masks,
+    thousandths: Sequence[int],
+    targets: Sequence[Sequence[float]],
+    rows: int,
+) -> tuple[Fit, list[int], list[int]]:
+    """The fit, each seed's cap in bits and its rows.
+
+    Seeds at their caps have fewer rows than their weights ask for, so the fit is made anew for the rows they have; a
+    fit whose caps hold the rows is never given up for one whose caps do not.
+    """
+    shares: Floats = np.array(thousandths, np.float64)
+    held: tuple[Fit, list[int], list[int]] | None = None
+    for _ in range(MAX_REFITS):
+        fitted = fit(tables, masks, reach, shares, targets)
+        bits = [_cap_bits(p) for p in likeliest_personas(tables, fitted.weights, masks)]
+        caps = [min(1 << b, SEQUENCE_END) for b in bits]
+        try:
+            quotas = apportion(rows, thousandths, caps, names=[seed.id for seed in seeds])
+        except PlanRefused:
+            if held is None:
+                raise
+            break
+        held = fitted, bits, quotas
+        realised = np.array(quotas, np.float64)
+        if np.abs(realised / realised.sum() - shares / shares.sum()).sum() < 0.01 or rows < 100 * len(seeds):
+            break
+        shares = realised
+    assert held is not None
+    return held
 
 
 def refuse_empty(seeds: Sequence[Seed], reach: Masks) -> None:

@@ -16,7 +16,8 @@ from dataframely.exc import SchemaError, ValidationError
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
-from pipeline.coverage import all_pairs, count_pairs
+from pipeline.coverage import all_pairs
+from pipeline.kernel import count_pairs
 from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, codes_of
 from pipeline.pairing import Pairer, samples_digest, samples_table
 from pipeline.plan import Plan, pairs_covered

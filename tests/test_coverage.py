@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pipeline.axes import Axes, Rule
 from pipeline.axis_files import load_axes
-from pipeline.coverage import Coverage, all_pairs, count_pairs, cover, position, unreachable
+from pipeline.coverage import Coverage, all_pairs, cover, position, unreachable
 from pipeline.fit import likeliest_personas, reachable
-from pipeline.kernel import SEQUENCE_END, Scratch, expand, interval, new_scratch, weigh
+from pipeline.kernel import SEQUENCE_END, Scratch, count_pairs, expand, interval, new_scratch, weigh
 from pipeline.plan import _cap_bits
 from pipeline.rules import Tables
 from tests.small_models import AXES, Codes, Model, models, personas

@@ -194,6 +194,16 @@ def test_a_fit_aims_at_what_is_attainable_of_a_target() -> None:
     np.testing.assert_allclose(found.fitted[11], [0.9, 0.1], atol=0.002)
 
 
-@pytest.mark.parametrize(("exact", "stored"), [(1e-9, 64), (1 / 64, 64), (1.0, 4096), (64, 262_144), (1e9, 262_144)])
-def test_weights_are_stored_in_4096ths_within_a_64th_and_64(exact: float, stored: int) -> None:
-    assert quantised(np.array([exact])).tolist() == [stored]
+@pytest.mark.parametrize(
+    ("exact", "stored"),
+    [
+        ((1.0,), (4096,)),
+        ((1.0, 4.0), (2048, 8192)),  # only the ratio counts: both are centred on 1
+        ((1e-3, 1e3), (64, 262_144)),  # a ratio of a million, of which 4096 is kept
+        ((1 / 64, 1.0, 64), (64, 4096, 262_144)),
+    ],
+)
+def test_weights_are_stored_in_4096ths_within_a_64th_and_64(exact: tuple[float], stored: tuple[int]) -> None:
+    logs = np.log([[*exact, 1e30]])
+    wanted = np.array([[True] * len(exact) + [False]])
+    assert quantised(logs, wanted)[0, :-1].tolist() == list(stored)

@@ -277,7 +277,7 @@ def test_more_rows_than_are_distinct_are_refused_by_name(small_axes: Axes, open_
         make_plan([open_seed("una"), open_seed("ida")], small_axes, 1_000_000)
 
 
-def test_a_plan_is_made_even_where_caps_and_fit_chase_each_other(
+def test_a_fit_that_holds_the_rows_is_not_given_up_for_one_that_does_not(
     small_axes: Axes, open_seed: Callable[..., Seed]
 ) -> None:
     ida = open_seed(
@@ -288,8 +288,9 @@ def test_a_plan_is_made_even_where_caps_and_fit_chase_each_other(
     quotas = made.quotas(200)
     assert sum(quotas) == 200
     assert all(n <= seed.cap for n, seed in zip(quotas, made.seeds, strict=True))
-    assert caps_for(made, [32, 168]) == [16, 256]  # with 32 rows of ida the fit leaves her 16,
-    assert caps_for(made, [16, 184]) == [32, 256]  # and with 16 rows 32
+    assert caps_for(made, [100, 100]) == [seed.cap for seed in made.seeds] == [32, 256]
+    assert quotas == [32, 168]
+    assert sum(caps_for(made, quotas)) < 200  # a fit for those rows would have no room for them
 
 
 def caps_for(plan: Plan, rows: list[int]) -> list[int]:

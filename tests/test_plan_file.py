@@ -68,9 +68,9 @@ def test_a_plan_that_lacks_a_part_is_refused(plan: Plan, tmp_path: Path, field: 
 
 def test_a_plan_of_another_version_is_refused_with_a_way_out(plan: Plan, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
-    file.write_text(json.dumps(changed(json.loads(plan_json(plan)), "version", value=2)), "utf-8")
+    file.write_text(json.dumps(changed(json.loads(plan_json(plan)), "version", value=1)), "utf-8")
     with pytest.raises(
-        UsageError, match="a plan of version 2; this program reads version 1. Use the program that made it"
+        UsageError, match="a plan of version 1; this program reads version 2. Use the program that made it"
     ):
         read_plan(file)
 

@@ -244,7 +244,7 @@ def test_verify_finds_a_broken_rule_of_every_kind(copy: Version, plan: Plan, row
     assert change is not None, f"no level of {axis} in these rows breaks just that rule"
     value = level_name(plan, axis, change.code)
     faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, axis, value)))
-    assert faults == ["1 rows that break a rule", "1 rows that are not their plan's"]
+    assert {"1 rows that break a rule", "1 rows that are not their plan's"} <= {*faults}  # it may be a pair's only row
     assert quality is not None
     assert figures(quality) == {"rules": 1, "locks": 0, "twice": 0, "not of plan": 1}
 
@@ -265,7 +265,7 @@ def test_verify_finds_a_broken_lock(copy: Version, plan: Plan, rows: Rows, axis:
     change = next(c for c, broken, locked in changes(plan, rows, axis) if not broken and locked)
     value = level_name(plan, axis, change.code)
     faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, axis, value)))
-    assert faults == ["1 rows that break a lock", "1 rows that are not their plan's"]
+    assert {"1 rows that break a lock", "1 rows that are not their plan's"} <= {*faults}  # it may be a pair's only row
     assert quality is not None
     assert figures(quality) == {"rules": 0, "locks": 1, "twice": 0, "not of plan": 1}
 
