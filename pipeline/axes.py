@@ -138,9 +138,18 @@ def temperament_id(shift: Mapping[TraitName, int]) -> str:
     return ".".join(f"{trait}{step:+d}" for trait, step in ordered) or "none"
 
 
-class Meeting(Wording):
-    """A sentence for two levels that change each other."""
+MEETINGS = (
+    ("state", "tone_family"), ("relationship", "register"), ("domain", "tone_family"), ("temperament", "state"),
+)  # fmt: skip
 
+
+class Meeting(Wording):
+    """A sentence for two levels that change each other.
+
+    A mood of one shifted trait speaks for every mood that shifts this trait so.
+    """
+
+    temperament: LevelId | None = None
     state: LevelId | None = None
     tone_family: LevelId | None = None
     relationship: LevelId | None = None
@@ -149,15 +158,18 @@ class Meeting(Wording):
 
     @model_validator(mode="after")
     def _one_known_pair(self) -> "Meeting":
-        if self.key not in {("state", "tone_family"), ("relationship", "register"), ("domain", "tone_family")}:
-            raise ValueError("a meeting part joins state and tone_family, relationship and register, "
-                             f"or domain and tone_family, not {' and '.join(self.key)}")  # fmt: skip
+        if self.key not in MEETINGS:
+            known = ", ".join(" and ".join(pair) for pair in MEETINGS)
+            raise ValueError(f"a meeting part joins {known}, not {' and '.join(self.key)}")
+        if self.temperament is not None and (self.temperament == "none" or "." in self.temperament):
+            raise ValueError(f"a meeting part is of a mood of one shifted trait, not {self.temperament!r}")
         return self
 
     @property
     def _pair(self) -> dict[str, str]:
-        named = {"state": self.state, "domain": self.domain, "relationship": self.relationship,
-                 "tone_family": self.tone_family, "register": self.register_}  # fmt: skip
+        named = {"temperament": self.temperament, "state": self.state, "domain": self.domain,
+                 "relationship": self.relationship, "tone_family": self.tone_family,
+                 "register": self.register_}  # fmt: skip
         return {name: value for name, value in named.items() if value is not None}
 
     @property

@@ -11,7 +11,7 @@ from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.axes import Axes, Bilingual, Meeting, Phrasings, Scenario, Wording
+from pipeline.axes import Axes, Bilingual, Meeting, Phrasings, Scenario, Wording, temperament_id
 from pipeline.rules import axis_codes
 from pipeline.seeds import Seed
 
@@ -25,8 +25,8 @@ PARAGRAPHS: tuple[tuple[str, ...], ...] = (
     ("speech", "request", "provoked"),
     ("bridge", "setting", "situation", "temperament", "tone", "pace", "energy", "cue", "verbosity", "turn_taking",
      "environment"),
-    ("state", "state_third", "state_otherwise", "habit", "meeting_state", "meeting_domain", "relationship", "register",
-     "meeting_register", "facts"),
+    ("state", "state_third", "state_otherwise", "meeting_temperament", "habit", "meeting_state", "meeting_domain",
+     "relationship", "register", "meeting_register", "facts"),
     ("limits", "voice"),
     ("safety", "staying"),
 )  # fmt: skip
@@ -122,6 +122,7 @@ def _axis_parts(axes: Axes, settings: SceneSettings) -> Iterator[Part]:
     yield from _deploy_states(axes) if deploy else _scene_states(axes)
     habit: Texts = {(lang,): _rendered(lang, "habit", {}) for lang in LANGS}
     yield Part("habit", ("lang",), habit)
+    yield _keyed("meeting_temperament", ("temperament", "user_state"), {} if deploy else _moods(axes))
     yield _meeting_state(axes, deploy)
     yield _keyed("meeting_domain", ("domain", "tone_family"), _met(axes, "domain", "tone_family"))
     yield _keyed("meeting_register", ("relationship", "register"), _met(axes, "relationship", "register"))
@@ -243,6 +244,19 @@ def _meeting_state(axes: Axes, deploy: bool) -> Part:
             if state is not None:
                 wordings[scenario.id, tone.id] = met[state, tone.family]
     return _keyed("meeting_state", ("scenario", "tone"), wordings)
+
+
+def _moods(axes: Axes) -> dict[tuple[str, ...], Meeting]:
+    """What a day's mood means before the other party's state; of two shifted traits, the first with words for it."""
+    met = _met(axes, "temperament", "state")
+    found: dict[tuple[str, ...], Meeting] = {}
+    for mood in axes.temperament:
+        for trait, step in mood.shift.items():
+            for state in axes.user_state:
+                meeting = met.get((temperament_id({trait: step}), state.id))
+                if meeting is not None:
+                    found.setdefault((mood.id, state.id), meeting)
+    return found
 
 
 def _met(axes: Axes, one: str, other: str) -> dict[tuple[str, ...], Meeting]:

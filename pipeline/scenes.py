@@ -20,7 +20,9 @@ from pipeline.seeds import Seed
 # out in this order until it is not; the voice and safety parts never are.
 LONGEST = {"en": 500, "zh": 780}
 LONGEST_PART = 250  # a foreign description counts no more: it is as long as it is, and what is said of it stays whole
-LEFT_OUT_FIRST = ("meeting_domain", "request", "meeting_register", "state_third", "meeting_state", "provoked")
+LEFT_OUT_FIRST = (
+    "meeting_domain", "request", "meeting_temperament", "meeting_register", "state_third", "meeting_state", "provoked",
+)  # fmt: skip
 
 
 def with_scenes(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> pl.LazyFrame:
