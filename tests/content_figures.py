@@ -10,10 +10,12 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_matrix, triu
 
 from pipeline.config import content_root
 from pipeline.seeds import TRAITS, Seed, load_seeds
@@ -99,14 +101,19 @@ def _grams(seed: Seed) -> list[tuple[str, ...]]:
 
 def near_doubles(seeds: Sequence[Seed], jaccard: float) -> Iterator[tuple[str, str]]:
     """Pairs of seeds whose shingles overlap by ``jaccard`` or more."""
-    shingled = []
-    for seed in seeds:
+    shingles: dict[tuple[str, ...], int] = {}
+    rows, columns = [], []
+    for row, seed in enumerate(seeds):
         words = [unit for texts in prose(seed).values() for text in texts for unit in units(text, seed.lang)]
-        shingled.append((seed.id, set(zip(*(words[start:] for start in range(SHINGLE[seed.lang])), strict=False))))
-    for (one, left), (other, right) in combinations(shingled, 2):
-        shared = len(left & right)
-        if shared and shared / len(left | right) >= jaccard:
-            yield one, other
+        own = set(zip(*(words[start:] for start in range(SHINGLE[seed.lang])), strict=False))
+        rows += [row] * len(own)
+        columns += [shingles.setdefault(shingle, len(shingles)) for shingle in own]
+    held = csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=(len(seeds), len(shingles)))
+    sizes = np.asarray(held.sum(axis=1)).ravel()
+    shared = triu(held @ held.T, 1).tocoo()
+    for one, other, both in zip(shared.row, shared.col, shared.data, strict=True):
+        if both >= jaccard * (sizes[one] + sizes[other] - both):
+            yield seeds[one].id, seeds[other].id
 
 
 def region(seed: Seed) -> str:
