@@ -46,7 +46,7 @@ SCENARIO, USER_STATE, TONE = np.int64(0), np.int64(1), np.int64(2)
 ROOT_BITS = (24, 20, 24)
 LEAF_BITS = 16
 
-_jit = nb.njit(cache=True, nogil=True, boundscheck=False)
+_jit = nb.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
 
 
 class Scratch(NamedTuple):
@@ -57,17 +57,29 @@ class Scratch(NamedTuple):
     given_state: U64s  # (scenarios, states): sum over tones, < 2^24
     scenario: U64s  # (scenarios,): the root's weights, sum < 2^32
     row: U64s  # (levels,): weights of the axis being decided
+    given: npt.NDArray[np.int64]  # (axes + 1,): where each axis's conditionals begin, counted in conditionals
+    cells: npt.NDArray[np.int64]  # (axes,): where they begin in ``sums``
+    sums: npt.NDArray[np.uint32]  # running sums of every conditional that this seed has needed so far
+    summed: npt.NDArray[np.uint32]  # by conditional: the ``serial`` of the seed it was summed for
+    serial: npt.NDArray[np.uint32]  # (1,): counts the seeds weighed
 
 
 def new_scratch(tables: Tables) -> Scratch:
     width = int(tables.cards.max())
     axes, scenarios, states = len(tables.cards), int(tables.cards[0]), int(tables.cards[1])
+    above = [1, scenarios, scenarios * states, *(int(tables.cards[parent]) for parent in tables.parents[3:])]
+    sizes = np.array(above) * tables.cards
     return Scratch(
         np.zeros((axes, width), U64),
         np.zeros((axes, width), U64),
         np.zeros((scenarios, states), U64),
         np.zeros(scenarios, U64),
         np.zeros(width, U64),
+        np.concatenate([[0], np.cumsum(above)]),
+        np.concatenate([[0], np.cumsum(sizes)[:-1]]),
+        np.zeros(sizes.sum(), np.uint32),
+        np.zeros(sum(above), np.uint32),
+        np.zeros(1, np.uint32),
     )
 
 
@@ -90,6 +102,7 @@ def _shift_below(largest: np.uint64, bits: int) -> np.uint64:
 def weigh(tables: Tables, weights: npt.NDArray[np.uint32], mask: Masks, work: Scratch) -> bool:
     """Pass messages up the tree for one seed; False where its locks and the rules leave no persona."""
     axes = len(tables.cards)
+    work.serial[0] += np.uint32(1)
     for axis in range(axes - 1, -1, -1):
         card = tables.cards[axis]
         largest = U64(0)
@@ -209,28 +222,56 @@ def _scaled_total(card: int, shift: np.uint64, work: Scratch) -> np.uint64:
 
 
 @_jit
+def _sum_up(tables: Tables, axis: int, codes: U8Codes, first: np.int64, work: Scratch) -> None:
+    """Running sums of ``conditional`` into ``work.sums`` from ``first`` on."""
+    conditional(tables, axis, codes, work)
+    total = U64(0)
+    for level in range(tables.cards[axis]):
+        total += work.row[level]
+        work.sums[first + level] = total
+
+
+@_jit
 def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
     """The persona at point ``t``, written to ``codes``; ``work`` must have been weighed for the seed."""
     low, half = U64(0xFFFFFFFF), U64(32)
+    cards, parents = tables.cards, tables.parents
+    given, cells, sums, summed, serial = work.given, work.cells, work.sums, work.summed, work.serial[0]
     left = U64(t)
-    for axis in range(len(tables.cards)):
-        total = conditional(tables, axis, codes, work)
+    for axis in range(len(cards)):
+        if axis == 0:
+            above = np.int64(0)
+        elif axis == 1:
+            above = np.int64(codes[0])
+        elif axis == 2:
+            above = codes[0] * cards[1] + codes[1]
+        else:
+            above = np.int64(codes[parents[axis]])
+        first = cells[axis] + above * cards[axis]
+        if summed[given[axis] + above] != serial:  # a seed sums each conditional once
+            summed[given[axis] + above] = serial
+            _sum_up(tables, axis, codes, first, work)
+        last = first + cards[axis] - 1
+        total = U64(sums[last])
         low_product = (left & low) * total
         high_product = (left >> half) * total + (low_product >> half)
         pos = high_product >> half
         frac = (high_product << half) | (low_product & low)
-        acc = U64(0)
-        level = 0
-        while acc + work.row[level] <= pos:
-            acc += work.row[level]
-            level += 1
-        weight = work.row[level]
+        below, level = first, last  # the level is the first whose running sum is above pos
+        while below < level:
+            middle = (below + level) >> 1
+            if U64(sums[middle]) > pos:
+                level = middle
+            else:
+                below = middle + 1
+        before = U64(sums[level - 1]) if level > first else U64(0)
+        weight = U64(sums[level]) - before
         # floor((rest·2^64 + frac) / weight) by two 32-bit digits of long division; rest < weight < 2^32
-        digits = ((pos - acc) << half) | (frac >> half)
-        first = digits // weight
-        digits = ((digits - first * weight) << half) | (frac & low)
-        left = (first << half) | (digits // weight)
-        codes[axis] = level
+        digits = ((pos - before) << half) | (frac >> half)
+        quotient = digits // weight
+        digits = ((digits - quotient * weight) << half) | (frac & low)
+        left = (quotient << half) | (digits // weight)
+        codes[axis] = level - first
 
 
 @_jit
