@@ -27,8 +27,9 @@ from pipeline.matrix import (
 from pipeline.plan import Plan, make_plan
 from pipeline.rules import ONE
 from pipeline.seeds import TRAITS, Locks, Seed
+from tests.conftest import BASE_ROWS
 
-ROWS = 20_000  # the plan's base_rows, so that coverage rows are among them
+ROWS = BASE_ROWS  # so that coverage rows are among them
 Query = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 
@@ -260,7 +261,7 @@ def test_a_virtual_matrix_runs_on_over_row_groups(plan: Plan) -> None:
 
 
 def test_levels_are_the_same_in_every_shard(plan: Plan, expansion: Expansion, frame: pl.DataFrame) -> None:
-    shards = [expansion.frame(start, start + 4_000) for start in range(0, ROWS, 4_000)]
+    shards = [expansion.frame(start, start + 5_000) for start in range(0, ROWS, 5_000)]
     assert all(shard.schema == frame.schema for shard in shards)
     assert pl.concat(shards).equals(frame)
     for name, enum in level_enums(plan).items():

@@ -32,8 +32,8 @@ from pipeline.plan import (
 from pipeline.plan_file import plan_json
 from pipeline.rules import axis_codes
 from pipeline.seeds import TRAITS, LevelLock, Locks, Seed
+from tests.conftest import BASE_ROWS
 
-BASE_ROWS = 20_000  # of the plan fixture
 STANCES = ("service", "companion", "expert", "character", "practice")
 
 
@@ -310,8 +310,11 @@ def test_a_report_tells_target_attainable_and_fitted_of_every_level(plan: Plan) 
 
 
 def test_fitted_shares_are_those_of_the_rows(plan: Plan) -> None:
-    rows = 6 * BASE_ROWS  # the more rows, the less coverage rows weigh
-    codes = Expansion(plan, rows).codes(0, rows).codes
+    rows = 6 * BASE_ROWS
+    bare = dataclasses.replace(
+        plan, coverage=(), prefixes=tuple(plan.quotas(rows))
+    )  # coverage rows are not drawn by weight
+    codes = Expansion(bare, rows).codes(0, rows).codes
     for axis, name in enumerate(AXIS_NAMES):
         fitted = np.array(list(plan.report["axes"][name]["levels"].values()))[:, 2]
-        np.testing.assert_allclose(np.bincount(codes[:, axis], minlength=len(fitted)) / rows, fitted, atol=0.01)
+        np.testing.assert_allclose(np.bincount(codes[:, axis], minlength=len(fitted)) / rows, fitted, atol=0.003)
