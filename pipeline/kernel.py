@@ -319,6 +319,22 @@ def expand(
 
 
 @_jit
+def mean_logs(tables: Tables, logs: npt.NDArray[np.int64], codes: U8Codes, means: npt.NDArray[np.int64]) -> None:
+    """Floor of the mean, over the affinities that meet in each row, of ``logs[affinity]``."""
+    axes = codes.shape[1]
+    scenario_state, scenario_tone, state_tone = tables.scenario_state, tables.scenario_tone, tables.state_tone
+    triple, edges, parents = tables.domain_state_family, tables.edges, tables.parents
+    domain_of, family_of = tables.domain_of, tables.family_of
+    for row in range(len(codes)):
+        s, u, t = codes[row, 0], codes[row, 1], codes[row, 2]
+        total = logs[scenario_state[s, u]] + logs[scenario_tone[s, t]] + logs[state_tone[u, t]]
+        total += logs[triple[domain_of[s], u, family_of[t]]]
+        for axis in range(3, axes):
+            total += logs[edges[axis, codes[row, parents[axis]], codes[row, axis]]]
+        means[row] = total // (axes + 1)
+
+
+@_jit
 def interval(tables: Tables, codes: U8Codes, found: U8Codes, work: Scratch) -> tuple[np.uint64, np.uint64]:
     """First and last point t that decode to ``codes``; first > last where the row has no point.
 

@@ -17,8 +17,11 @@ from pipeline.kernel import U8Codes
 from pipeline.plan import ID_BITS, SPLITS, Plan, decode, variants
 from pipeline.seeds import TRAITS
 
-# ⌊1024 · log2 a⌋ for affinities a of 1 to 256, exactly: the bit length of a^1024 is one more.
-_LOG = np.array([(a**1024).bit_length() - 1 for a in range(1, 257)])
+# ⌊1024 · log2 a⌋ for affinities a of 0 to 256, exactly: the bit length of a^1024 is one more.  A row that breaks a
+# rule, as only a tampered plan holds, counts as the least affinity; verify reports it.
+_LOG = np.array([0, *((a**1024).bit_length() - 1 for a in range(1, 257))], np.int64)
+# The affinity, less 1, of each such logarithm.
+_OF_LOG = (np.searchsorted(_LOG[1:], np.arange(_LOG[-1] + 1), side="right") - 1).astype(np.uint8)
 _STEPS = ("pace", "energy")
 
 
@@ -180,70 +183,75 @@ class Columns:
                 ]
         return np.array([lookup[seed.stances] for seed in self.plan.seeds], np.uint8)
 
+    @cached_property
+    def _of_seed(self) -> dict[str, npt.NDArray[np.uint16]]:
+        """Codes of the columns that a seed decides."""
+        codes = {}
+        for name in ("lang", "license", "split"):
+            known = {level: code for code, level in enumerate(self.enums[name].categories)}
+            codes[name] = np.array([known[getattr(seed, name)] for seed in self.plan.seeds], np.uint16)
+        return codes
+
+    @cached_property
+    def _ids(self) -> pl.Series:
+        return pl.Series("seed_id", [seed.id for seed in self.plan.seeds])
+
+    @cached_property
+    def _of_level(self) -> dict[str, tuple[str, npt.NDArray[Any]]]:
+        """Columns that one axis decides: which, and the value of each of its levels."""
+        axes = self.plan.axes
+        found: dict[str, tuple[str, npt.NDArray[Any]]] = {
+            "domain": ("scenario", np.array(axes.domain_of, np.uint8)),
+            "tone_family": ("tone", np.array(axes.family_of, np.uint8)),
+            "pitch": ("tone", np.array([tone.implies.pitch for tone in axes.tone], np.int8)),
+        }
+        for name in ("valence", "arousal", "dominance"):
+            found[name] = "tone", np.array([getattr(tone, name) for tone in axes.tone], np.int8)
+        for name in _STEPS:
+            found[name] = name, np.array([level.step for level in getattr(axes.speech, name).levels], np.int8)
+        return found
+
     def frame(self, rows: Rows, columns: Sequence[str] | None = None) -> pl.DataFrame:
         wanted = list(columns) if columns is not None else PersonaMatrix.column_names()
         return pl.DataFrame([self._column(name, rows) for name in wanted])
 
     def _column(self, name: str, rows: Rows) -> pl.Series:
-        axes, plan = self.plan.axes, self.plan
-        codes = dict(zip(AXIS_NAMES, rows.codes.T, strict=True))
         if name == "persona_id":
             return pl.Series(name, (rows.seeds.astype(np.uint64) << np.uint64(ID_BITS)) | rows.variants)
         if name == "variant":
             return pl.Series(name, rows.variants)
         if name == "seed_id":
-            return pl.Series(name, [seed.id for seed in plan.seeds]).gather(rows.seeds)
-        if name in _STEPS:
-            steps = [level.step for level in getattr(axes.speech, name).levels]
-            return pl.Series(name, np.array(steps, np.int8)[codes[name]])
-        if name in AXIS_NAMES:
-            return self._levels(name, codes[name])
-        if name in {"lang", "license", "split"}:
-            of_seed = [self.enums[name].categories.index_of(getattr(seed, name)) for seed in plan.seeds]
-            return self._levels(name, np.array(of_seed, np.uint32)[rows.seeds])
-        if name == "stance":
-            return self._levels(name, self._stances[rows.seeds, codes["scenario"]])
-        if name == "domain":
-            return self._levels(name, np.array(axes.domain_of, np.uint8)[codes["scenario"]])
-        if name == "tone_family":
-            return self._levels(name, np.array(axes.family_of, np.uint8)[codes["tone"]])
-        if name == "pitch":
-            return pl.Series(name, np.array([t.implies.pitch for t in axes.tone], np.int8)[codes["tone"]])
-        if name in {"valence", "arousal", "dominance"}:
-            return pl.Series(name, np.array([getattr(t, name) for t in axes.tone], np.int8)[codes["tone"]])
+            return self._ids.gather(rows.seeds)
+        if name == "affinity":
+            return pl.Series(name, self._affinity(rows.codes))
         if name in TRAITS:
-            return self._trait(name, rows, codes["temperament"])
-        assert name == "affinity"
-        return pl.Series(name, self._affinity(codes))
+            return self._trait(name, rows)
+        if name in self._of_level:
+            axis, values = self._of_level[name]
+            told = values[rows.codes[:, AXIS_NAMES.index(axis)]]
+        elif name in self._of_seed:
+            told = self._of_seed[name][rows.seeds]
+        elif name == "stance":
+            told = self._stances[rows.seeds, rows.codes[:, AXIS_NAMES.index("scenario")]]
+        else:
+            told = rows.codes[:, AXIS_NAMES.index(name)]
+        return self._levels(name, told) if name in self.enums else pl.Series(name, told)
 
     def _levels(self, name: str, codes: npt.NDArray[Any]) -> pl.Series:
-        return pl.Series(name, codes.astype(np.uint32)).cat.to(self.enums[name])
+        enum = self.enums[name]
+        return pl.Series(name, codes).cast(pl.Series(dtype=enum).to_physical().dtype).cat.to(enum)
 
-    def _trait(self, name: str, rows: Rows, temperament: U8Codes) -> pl.Series:
-        number = TRAITS.index(name)
-        shift = np.array(
-            [
-                {str(trait): step for trait, step in level.shift.items()}.get(name, 0)
-                for level in self.plan.axes.temperament
-            ],
-            np.int8,
-        )
+    def _trait(self, name: str, rows: Rows) -> pl.Series:
+        number, moods = TRAITS.index(name), self.plan.axes.temperament
+        shift = np.array([{str(t): step for t, step in mood.shift.items()}.get(name, 0) for mood in moods], np.int8)
         homes = pl.Series(name, [s.traits[number] if s.traits else None for s in self.plan.seeds], pl.Int8)
-        return homes.gather(rows.seeds) + pl.Series(shift[temperament])
+        return homes.gather(rows.seeds) + pl.Series(shift[rows.codes[:, AXIS_NAMES.index("temperament")]])
 
-    def _affinity(self, codes: dict[str, U8Codes]) -> npt.NDArray[np.uint8]:
+    def _affinity(self, codes: U8Codes) -> npt.NDArray[np.uint8]:
         """Geometric mean of the affinities that meet in the row, 1 to 256 by integer logarithms, less 1."""
-        tables = self.plan.tables
-        s, u, t = codes["scenario"], codes["user_state"], codes["tone"]
-        domain, family = tables.domain_of[s], tables.family_of[t]
-        met = [tables.scenario_state[s, u], tables.scenario_tone[s, t], tables.state_tone[u, t],
-               tables.domain_state_family[domain, u, family]]  # fmt: skip
-        for axis, parent in enumerate(tables.parents.tolist()):
-            if parent >= 0:
-                met.append(tables.edges[axis, codes[AXIS_NAMES[parent]], codes[AXIS_NAMES[axis]]])
-        # A row that breaks a rule, as only a tampered plan holds, counts as the least affinity; verify reports it.
-        logs = sum(_LOG[np.maximum(affinity, 1) - 1] for affinity in met) // len(met)
-        return np.asarray(np.searchsorted(_LOG, logs, side="right") - 1, np.uint8)
+        logs = np.empty(len(codes), np.int64)
+        kernel.mean_logs(self.plan.tables, _LOG, codes, logs)
+        return np.asarray(_OF_LOG[logs])
 
 
 def level_enums(plan: Plan) -> dict[str, pl.Enum]:
