@@ -233,7 +233,7 @@ def obtain_plan(config: RunConfig, inputs_folder: Path) -> Path:
         hold_against(read_plan(path), accepted_inputs(inputs_folder).seeds, path)
     elif not path.is_file():
         inputs = accepted_inputs(inputs_folder)
-        write_text(path, plan_json(make_plan(inputs.seeds, inputs.axes, config.base_rows)))
+        write_text(path, plan_json(make_plan(inputs.seeds, inputs.axes, config.base_rows, config.plan.triples)))
     read_plan(path).quotas(config.rows)
     return path
 

@@ -233,6 +233,9 @@ def _domains(wanted: str | None) -> frozenset[str]:
 def plan(
     config: ConfigOption = None,
     rows: RowsOption = None,
+    triples: Annotated[
+        bool | None, typer.Option("--triples/--pairs", help="Cover every triple of levels, or pairs only.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where to save the plan.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -240,19 +243,22 @@ def plan(
     from pipeline.build import check_inputs
     from pipeline.errors import InvalidRecords
     from pipeline.files import write_text
-    from pipeline.plan import make_plan, pairs_covered
+    from pipeline.plan import CELLS, cells_covered, make_plan
     from pipeline.plan_file import plan_json
 
     run = read_config(config, rows=rows)
     inputs, faults = check_inputs(run.seed_paths, run.axes_path)
     if inputs is None:
         raise InvalidRecords(faults)
-    made = make_plan(inputs.seeds, inputs.axes, run.base_rows)
+    made = make_plan(inputs.seeds, inputs.axes, run.base_rows, run.plan.triples if triples is None else triples)
     if out is not None:
         write_text(out, plan_json(made))
-    covered, feasible = pairs_covered(made)
-    summary = {"plan": made.id, "base_rows": made.base_rows, "coverage_rows": len(made.coverage),
-               "pairs": {"feasible": feasible, "covered": covered}}  # fmt: skip
+    met: dict[str, dict[str, int]] = {}
+    for of in CELLS:
+        covered, feasible = cells_covered(made, of)
+        met[of] = {"covered": covered, "feasible": feasible}
+    covering = len(made.coverage.seeds)
+    summary = {"plan": made.id, "base_rows": made.base_rows, "coverage_rows": covering, **met}
     if as_json:
         _print_json(summary | {"axes": made.report["axes"]})
         return
@@ -268,12 +274,13 @@ def plan(
             f"{worst}: {target:.3%} wanted, {fitted:.3%} reached",
         )
     console.print(table)
-    console.print(f"plan {made.id}: {covered:,} of {feasible:,} feasible pairs covered at {made.base_rows:,} rows, "
-                  f"{len(made.coverage):,} coverage rows")  # fmt: skip
-    if covered < feasible:
-        console.print(
-            f"{feasible - covered:,} pairs need more rows than {made.base_rows:,}; ask for more to cover them"
-        )
+    told = [f"{cells['covered']:,} of {cells['feasible']:,} feasible {what}" for what, cells in met.items()]
+    counted = " and ".join(told if met["triples"]["feasible"] else told[:1])
+    console.print(f"plan {made.id}: {counted} covered at {made.base_rows:,} rows, {covering:,} coverage rows")
+    for what, cells in met.items():
+        if cells["covered"] < cells["feasible"]:
+            missing = cells["feasible"] - cells["covered"]
+            console.print(f"{missing:,} {what} need more rows than {made.base_rows:,}; ask for more to cover them")
     if out is not None:
         console.print(str(out))
 
@@ -469,10 +476,13 @@ def verify(
         for fault in faults:
             console.print(fault, markup=False)
         if quality is not None:
+            triples = ""
+            if quality.triples_feasible:
+                triples = f"and {quality.triples_covered:,} of {quality.triples_feasible:,} feasible triples "
             console.print(
                 f"{quality.rows:,} rows; {quality.broken_rules} break a rule, {quality.broken_locks} a lock, "
                 f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible "
-                f"pairs occur; total variation to attainable shares at most {quality.worst_distance:.4f}"
+                f"pairs {triples}occur; total variation to attainable shares at most {quality.worst_distance:.4f}"
             )
         console.print(f"{what}: {len(faults)} faults" if faults else f"{what}: whole")
     raise typer.Exit(1 if faults else 0)

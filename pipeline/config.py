@@ -22,6 +22,11 @@ class PlanConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base_rows: Rows = Field(1_000_000, description="Row count at and above which every feasible pair is certified.")
+    triples: bool | None = Field(
+        None,
+        description="Cover every triple of levels, not every pair only; none means from ten million base rows on. "
+        "Below, rare triples take up a tenth of the rows and more, and the shares of levels give way to them.",
+    )
     file: Path | None = Field(None, description="A frozen plan to reuse; without it the plan is fitted from the seeds.")
 
 

@@ -1,6 +1,7 @@
-"""Every feasible pair of levels: which are possible, which the sequence misses, and rows that cover those."""
+"""Feasible pairs and triples of levels: which there are, which the sequence misses, and rows that cover those."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import NamedTuple
 
@@ -10,52 +11,55 @@ import numpy.typing as npt
 from pipeline.axes import Axes
 from pipeline.fit import Weights, reachable
 from pipeline.kernel import (
+    COVERED,
     NO_HOST,
-    NO_ROOM,
     SEQUENCE_END,
-    Scratch,
     U8Codes,
-    bit_reverse,
-    count_pairs,
+    U64s,
     count_sequence,
-    decode,
-    find_host,
-    interval,
-    mix,
+    cover_cells,
     new_scratch,
-    possible,
+    place_rows,
+    possible_cells,
 )
 from pipeline.rules import Masks, Tables, axis_codes, compile_tables
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+NO_AXIS = -1
 
 
-class CoverageRow(NamedTuple):
-    """A frozen row of one seed.  ``variant`` is its place on the sequence, or 2^31 + slot."""
+class CoverageRows(NamedTuple):
+    """Frozen rows, seed by seed, those of a seed in the order in which they join it."""
 
-    seed: int
-    variant: int
-    codes: tuple[int, ...]
+    seeds: npt.NDArray[np.uint32]
+    variants: npt.NDArray[np.uint32]  # place on the seed's sequence, or 2^31 + slot
+    codes: U8Codes  # (rows, axes)
 
 
-class Pairs(NamedTuple):
-    """Cells of all axis pairs, laid end to end."""
+class Cells(NamedTuple):
+    """Cells of all pairs, and triples, of axes, laid end to end."""
 
-    axes: npt.NDArray[np.int64]  # (pairs, 2)
-    offsets: npt.NDArray[np.int64]  # (pairs + 1,)
+    axes: npt.NDArray[np.int64]  # (groups, 3): two or three axes, NO_AXIS where there is no third
+    offsets: npt.NDArray[np.int64]  # (groups + 1,)
 
 
 class Coverage(NamedTuple):
-    rows: list[CoverageRow]
+    rows: CoverageRows
     prefixes: list[int]  # rows of each seed's sequence that come before its coverage rows
-    feasible: npt.NDArray[np.bool_]  # by cell: some seed has a persona with this pair (proved by clamping)
-    covered: npt.NDArray[np.bool_]  # by cell: some row at base_rows has it
+    feasible: Bools  # by cell: some seed has a persona in it
+    covered: Bools  # by cell: some row at base_rows is in it
 
 
-def all_pairs(tables: Tables) -> Pairs:
-    axes = np.array(list(combinations(range(len(tables.cards)), 2)))
-    sizes = tables.cards[axes[:, 0]] * tables.cards[axes[:, 1]]
-    return Pairs(axes, np.concatenate([[0], np.cumsum(sizes)]))
+def all_cells(tables: Tables, strength: int) -> Cells:
+    """Cells of all pairs of axes, and of all triples where ``strength`` is 3."""
+    axes = range(len(tables.cards))
+    groups = [(*pair, NO_AXIS) for pair in combinations(axes, 2)]
+    if strength == 3:
+        groups += list(combinations(axes, 3))
+    sizes = [int(np.prod(tables.cards[[axis for axis in group if axis != NO_AXIS]])) for group in groups]
+    return Cells(np.array(groups), np.concatenate([[0], np.cumsum(sizes)]))
 
 
 def cover(
@@ -66,87 +70,73 @@ def cover(
     hashes: Sequence[int],
     rows: Sequence[int],
     caps: Sequence[int],
+    strength: int = 2,
 ) -> Coverage:
-    """Coverage rows for the pairs that ``rows`` of each seed's sequence miss, at most half of a seed's rows.
+    """Coverage rows for the cells that ``rows`` of each seed's sequence miss, at most half of a seed's rows.
 
     A coverage row takes the place of the last row of its seed's sequence; what only that row covered is covered again
-    in the next round, until nothing feasible is missed that there is room for.
+    in the next round, until nothing feasible is missed that there is room for.  A cell that no seed's sequence reaches
+    is infeasible where the rules, with everything open that any seed has open, leave no persona in it, or where none
+    of the seeds that can take each of its levels can take them together.
     """
-    pairs = all_pairs(tables)
-    counts = np.zeros(pairs.offsets[-1], np.int64)
-    work, code = new_scratch(tables), np.zeros((1, len(tables.cards)), np.uint8)
-    prefixes = list(rows)
-
-    def count(seed: int, first: int, last: int, sign: int) -> None:
-        count_sequence(tables, weights, masks[seed], np.uint64(hashes[seed]), first, last,
-                       pairs.axes, pairs.offsets, counts, sign, code, work)  # fmt: skip
-
-    for seed, n in enumerate(rows):
-        count(seed, 0, n, 1)
-    room = np.array([min(n, cap) // 2 for n, cap in zip(rows, caps, strict=True)], np.int64)
+    cells = all_cells(tables, strength)
+    work, hashed = new_scratch(tables), np.array(hashes, np.uint64)
+    prefixes = np.array(rows, np.int64)
+    counts = _counted(tables, weights, masks, hashed, prefixes, cells)
     feasible = counts > 0
-    proved_infeasible = np.zeros(len(counts), np.bool_)
-    out_of_room = np.zeros(len(counts), np.bool_)
-    union = masks.any(axis=0)
-    found: list[CoverageRow] = []
-    slots = [0] * len(rows)
-    clamped = np.zeros_like(union)
-    while len(missed := np.nonzero((counts == 0) & ~proved_infeasible & ~out_of_room)[0]):
-        for cell in missed.tolist():
-            if counts[cell]:
-                continue
-            clamp = _cell(pairs, tables, cell)
-            start = int(mix(np.uint64(cell))) % len(masks)
-            host = NO_HOST
-            if possible(tables, weights, union, *clamp, clamped, work):
-                host = find_host(tables, weights, masks, reach, room, *clamp, start, clamped, work)
-            if host == NO_HOST:
-                proved_infeasible[cell] = True
-                continue
-            feasible[cell] = True
-            if host == NO_ROOM:
-                out_of_room[cell] = True
-                continue
-            # `work` is still weighed for the host with both levels clamped: any point of it is a persona with the pair.
-            decode(tables, np.uint64(mix(np.uint64(cell + 1))), code[0], work)
-            count_pairs(code, tables.cards, pairs.axes, pairs.offsets, counts, 1)
-            covering = code[0].copy()
-            room[host] -= 1
-            prefixes[host] -= 1
-            count(host, prefixes[host], prefixes[host] + 1, -1)
-            k = position(tables, covering, hashes[host], work)
-            if k is None:
-                k = SEQUENCE_END + slots[host]
-                slots[host] += 1
-            found.append(CoverageRow(host, k, tuple(covering.tolist())))
-    return Coverage(found, prefixes, feasible | (counts > 0), counts > 0)
+    open_cells = np.zeros(len(counts), np.bool_)
+    possible_cells(tables, weights, masks.any(axis=0), cells.axes, cells.offsets, open_cells, work)
+    room = np.array([min(n, cap) // 2 for n, cap in zip(rows, caps, strict=True)], np.int64)
+    found = [(np.zeros(0, np.int64), np.zeros((0, len(tables.cards)), np.uint8))]
+    while len(missed := np.nonzero((counts == 0) & open_cells)[0]):
+        hosts, codes = np.zeros(len(missed), np.int64), np.zeros((len(missed), len(tables.cards)), np.uint8)
+        made, verdicts = cover_cells(tables, weights, masks, reach, room, *cells, missed, counts, hosts, codes, work)
+        feasible[missed[verdicts != NO_HOST]] = True
+        open_cells[missed[verdicts != COVERED]] = False
+        found.append((hosts[:made], codes[:made]))
+        for host, taken in zip(*np.unique(hosts[:made], return_counts=True), strict=True):
+            last = prefixes[host]
+            prefixes[host] -= taken
+            first = prefixes[host]
+            count_sequence(tables, weights, masks[host], hashed[host], first, last, *cells, counts, -1, work)
+    return Coverage(_placed(tables, weights, masks, hashed, found), prefixes.tolist(), feasible, counts > 0)
 
 
-def _cell(pairs: Pairs, tables: Tables, cell: int) -> tuple[int, int, int, int]:
-    """Axis, level, other axis, its level."""
-    pair = int(np.searchsorted(pairs.offsets, cell, side="right")) - 1
-    one, other = pairs.axes[pair].tolist()
-    level, level_other = divmod(cell - int(pairs.offsets[pair]), int(tables.cards[other]))
-    return one, level, other, level_other
+def _counted(
+    tables: Tables, weights: Weights, masks: Masks, hashes: U64s, rows: npt.NDArray[np.int64], cells: Cells
+) -> Counts:
+    """How many of ``rows`` of each seed's sequence are in each cell."""
+
+    def counted(seeds: npt.NDArray[np.int64]) -> Counts:
+        counts, work = np.zeros(cells.offsets[-1], np.int32), new_scratch(tables)
+        for seed in seeds:
+            count_sequence(tables, weights, masks[seed], hashes[seed], 0, int(rows[seed]), *cells, counts, 1, work)
+        return counts
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(counted, np.array_split(np.arange(len(masks)), 2))
+    return one + other
 
 
-def position(tables: Tables, codes: U8Codes, seed_hash: int, work: Scratch) -> int | None:
-    """The smallest k < 2^31 whose point decodes to ``codes``; None where the sequence passes the row by.
-
-    The row holds an interval of points.  Point k is bit-reverse(k) + hash, so k < 2^m are the multiples of 2^(64−m):
-    the smallest m with a multiple inside has exactly one (two would have a multiple of the next power between them).
-    """
-    whole = 1 << 64
-    first, last = (int(end) for end in interval(tables, codes, np.empty_like(codes), work))
-    if first > last:
-        return None
-    low, length = (first - seed_hash) % whole, last - first
-    for m in range(32):
-        grid = whole >> m
-        multiple = -(-low // grid) * grid
-        if multiple - low <= length:
-            return int(bit_reverse(np.uint64(multiple % whole)))
-    return None
+def _placed(
+    tables: Tables,
+    weights: Weights,
+    masks: Masks,
+    hashes: U64s,
+    found: Sequence[tuple[npt.NDArray[np.int64], U8Codes]],
+) -> CoverageRows:
+    """The rows seed by seed, with their places on the sequence or, where it passes them by, slots of their seed."""
+    hosts, codes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.argsort(hosts, kind="stable")
+    hosts, codes = hosts[order], codes[order]
+    places = np.zeros(len(hosts), np.int64)
+    place_rows(tables, weights, masks, hashes, hosts, codes, places, new_scratch(tables))
+    # Rows off the sequence up to this one, and those of the seeds before its own.
+    off: npt.NDArray[np.int64] = np.cumsum(places < 0)
+    first = np.searchsorted(hosts, hosts)
+    before = off[first] - (places[first] < 0)
+    places = np.where(places < 0, SEQUENCE_END + off - 1 - before, places)
+    return CoverageRows(hosts.astype(np.uint32), places.astype(np.uint32), codes)
 
 
 def unreachable(axes: Axes) -> list[tuple[str, str, str]]:

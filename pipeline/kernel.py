@@ -40,7 +40,7 @@ WEIGHT_ONE = 1 << 12
 WEIGHT_MAX = WEIGHT_ONE * 64
 WEIGHT_MIN = WEIGHT_ONE // 64
 SEQUENCE_END = 1 << 31
-NO_HOST, NO_ROOM = -1, -2
+COVERED, NO_HOST, NO_ROOM = 0, -1, -2
 # Typed, so that numba compiles one `conditional` and not another for each literal.
 SCENARIO, USER_STATE, TONE = np.int64(0), np.int64(1), np.int64(2)
 ROOT_BITS = (24, 20, 24)
@@ -335,42 +335,67 @@ def mean_logs(tables: Tables, logs: npt.NDArray[np.int64], codes: U8Codes, means
 
 
 @_jit
-def interval(tables: Tables, codes: U8Codes, found: U8Codes, work: Scratch) -> tuple[np.uint64, np.uint64]:
+def interval(tables: Tables, codes: U8Codes, work: Scratch) -> tuple[np.uint64, np.uint64]:
     """First and last point t that decode to ``codes``; first > last where the row has no point.
 
-    Codes grow with t lexicographically, so both ends are found by bisection.
+    Backwards through `decode`: at the last axis every t' will do, and t' is in [a, b] at an axis where t · T is in
+    [acc · 2^64 + a · w, acc · 2^64 + (b + 1) · w − 1].
     """
-    first = _lowest_point(tables, codes, False, found, work)
-    after = _lowest_point(tables, codes, True, found, work)
-    decode(tables, first, found, work)
-    for axis in range(len(codes)):
-        if found[axis] != codes[axis]:
-            return U64(1), U64(0)
-    decode(tables, after, found, work)
-    last = after - U64(1)
-    same = True
-    for axis in range(len(codes)):
-        same = same and found[axis] == codes[axis]
-    return first, (after if same else last)
+    one, half, low = U64(1), U64(32), U64(0xFFFFFFFF)
+    first, last = U64(0), U64(0xFFFFFFFFFFFFFFFF)
+    for axis in range(len(tables.cards) - 1, -1, -1):
+        total = conditional(tables, axis, codes, work)
+        before = U64(0)
+        for level in range(codes[axis]):
+            before += work.row[level]
+        weight = work.row[codes[axis]]
+        if weight == U64(0):
+            return one, U64(0)
+        # acc·2^64 + a·w, as high·2^64 + rest
+        product = (first & low) * weight
+        middle = (first >> half) * weight + (product >> half)
+        high, rest = before + (middle >> half), (middle << half) | (product & low)
+        digits = (high << half) | (rest >> half)
+        quotient = digits // total
+        digits = ((digits - quotient * total) << half) | (rest & low)
+        found_first = (quotient << half) + digits // total
+        if digits % total > U64(0):
+            if found_first == U64(0xFFFFFFFFFFFFFFFF):
+                return one, U64(0)
+            found_first += one
+        # acc·2^64 + (b + 1)·w − 1 = acc·2^64 + b·w + (w − 1)
+        product = (last & low) * weight + (weight - one)
+        middle = (last >> half) * weight + (product >> half)
+        high, rest = before + (middle >> half), (middle << half) | (product & low)
+        digits = (high << half) | (rest >> half)
+        quotient = digits // total
+        digits = ((digits - quotient * total) << half) | (rest & low)
+        last = (quotient << half) + digits // total
+        first = found_first
+        if first > last:
+            return one, U64(0)
+    return first, last
 
 
 @_jit
-def _lowest_point(tables: Tables, codes: U8Codes, beyond: bool, found: U8Codes, work: Scratch) -> np.uint64:
-    """The lowest t whose row is not below ``codes`` (or is beyond it); 2^64 − 1 where there is none."""
-    t = U64(0xFFFFFFFFFFFFFFFF)
-    bit = U64(1) << U64(63)
-    while bit > U64(0):
-        tried = t ^ bit
-        decode(tables, tried, found, work)
-        order = 0
-        for axis in range(len(codes)):
-            if found[axis] != codes[axis]:
-                order = 1 if found[axis] > codes[axis] else -1
-                break
-        if order > 0 or (order == 0 and not beyond):
-            t = tried
-        bit >>= U64(1)
-    return t
+def position(tables: Tables, codes: U8Codes, seed_hash: np.uint64, work: Scratch) -> np.int64:
+    """The smallest k < 2^31 whose point decodes to ``codes``; -1 where the sequence passes the row by.
+
+    The row holds an interval of points.  Point k is bit-reverse(k) + hash, so k < 2^m are the multiples of 2^(64−m):
+    the smallest m with a multiple inside has exactly one (two would have a multiple of the next power between them).
+    """
+    first, last = interval(tables, codes, work)
+    if first > last:
+        return np.int64(-1)
+    start, length = first - seed_hash, last - first
+    if start == U64(0):
+        return np.int64(0)
+    for m in range(1, 32):
+        below = (U64(1) << U64(64 - m)) - U64(1)
+        multiple = (start + below) & ~below  # 2^64 wraps to 0, which is the point of row 0
+        if multiple - start <= length:
+            return np.int64(bit_reverse(multiple))
+    return np.int64(-1)
 
 
 # Loops, not array expressions, below: numba compiles the messages of their broadcasting errors for three seconds each.
@@ -467,54 +492,139 @@ def likeliest_of(tables, weights, masks, work, found):  # type: ignore[no-untype
 
 
 @_jit
-def count_pairs(codes, cards, axes, offsets, counts, sign):  # type: ignore[no-untyped-def]
-    """Add ``sign`` to the count of every pair cell of every row of ``codes`` (rows, axes)."""
+def count_cells(codes, cards, axes, offsets, counts, sign):  # type: ignore[no-untyped-def]
+    """Add ``sign`` to the count of every cell that each row of ``codes`` (rows, axes) is in."""
     for row in range(len(codes)):
-        for pair in range(len(axes)):
-            one, other = axes[pair]
-            counts[offsets[pair] + codes[row, one] * cards[other] + codes[row, other]] += sign
+        for group in range(len(axes)):
+            cell = codes[row, axes[group, 0]] * cards[axes[group, 1]] + codes[row, axes[group, 1]]
+            if axes[group, 2] >= 0:
+                cell = cell * cards[axes[group, 2]] + codes[row, axes[group, 2]]
+            counts[offsets[group] + cell] += sign
 
 
 @_jit
 def count_sequence(  # type: ignore[no-untyped-def]
-    tables, weights, mask, seed_hash, first, last, axes, offsets, counts, sign, codes, work
+    tables, weights, mask, seed_hash, first, last, axes, offsets, counts, sign, work
 ):
-    """Count the pairs of rows ``first`` to ``last`` - 1 of one seed's sequence."""
+    """Count the cells of rows ``first`` to ``last`` - 1 of one seed's sequence."""
+    codes = np.zeros((1, len(tables.cards)), np.uint8)
     weigh(tables, weights, mask, work)
     for k in range(first, last):
         decode(tables, point(seed_hash, U64(k)), codes[0], work)
-        count_pairs(codes, tables.cards, axes, offsets, counts, sign)
+        count_cells(codes, tables.cards, axes, offsets, counts, sign)
 
 
 @_jit
-def possible(tables, weights, mask, one, level, other, level_other, clamped, work):  # type: ignore[no-untyped-def]
-    """Whether the seed has a persona with both levels: clamp them and pass messages; they are zero only if not."""
-    if not (mask[one, level] and mask[other, level_other]):
-        return False
+def possible(tables, weights, mask, clamp, clamped, work):  # type: ignore[no-untyped-def]
+    """Whether a persona has the levels ``clamp``, by axis, −1 for any: pass messages; they are zero only if not."""
     for axis in range(mask.shape[0]):
+        if clamp[axis] >= 0 and not mask[axis, clamp[axis]]:
+            return False
         for code in range(mask.shape[1]):
-            clamped[axis, code] = mask[axis, code]
-            if axis == one:
-                clamped[axis, code] = code == level
-            elif axis == other:
-                clamped[axis, code] = code == level_other
+            clamped[axis, code] = mask[axis, code] and (clamp[axis] < 0 or code == clamp[axis])
     return weigh(tables, weights, clamped, work)
 
 
 @_jit
+def possible_cells(tables, weights, mask, axes, offsets, found, work):  # type: ignore[no-untyped-def]
+    """Mark every cell in which ``mask`` leaves a persona.
+
+    Pairs by clamping both levels; triples of a pair by which levels of later axes keep a probability then.
+    """
+    cards = tables.cards
+    clamp = np.full(len(cards), -1, np.int64)
+    clamped = np.empty_like(mask)
+    reached = np.zeros(mask.shape)
+    for group in range(len(axes)):
+        one, other = axes[group, 0], axes[group, 1]
+        if axes[group, 2] >= 0:
+            continue
+        for level in range(cards[one]):
+            for level_other in range(cards[other]):
+                clamp[one], clamp[other] = level, level_other
+                if not possible(tables, weights, mask, clamp, clamped, work):
+                    continue
+                cell = level * cards[other] + level_other
+                found[offsets[group] + cell] = True
+                reached[:] = 0.0
+                marked = False
+                for triple in range(group + 1, len(axes)):
+                    third = axes[triple, 2]
+                    if third < 0 or axes[triple, 0] != one or axes[triple, 1] != other:
+                        continue
+                    if not marked:
+                        add_marginals(tables, 1.0, reached, work)
+                        marked = True
+                    for code in range(cards[third]):
+                        found[offsets[triple] + cell * cards[third] + code] = reached[third, code] > 0.0
+        clamp[one] = clamp[other] = -1
+
+
+@_jit
 def find_host(  # type: ignore[no-untyped-def]
-    tables, weights, masks, reach, room, one, level, other, level_other, start, clamped, work
+    tables, weights, masks, reach, room, clamp, start, clamped, work
 ):
-    """The first seed from ``start`` on with this pair and room for a row; NO_ROOM or NO_HOST where there is none."""
+    """The first seed from ``start`` on with these levels and room for a row; NO_ROOM or NO_HOST where there is none."""
     found = NO_HOST
     for step in range(len(masks)):
         seed = (start + step) % len(masks)
-        if not (reach[seed, one, level] and reach[seed, other, level_other]):
-            continue
-        if found == NO_ROOM and room[seed] <= 0:
-            continue  # already known to be feasible; only a seed with room is worth the proof
-        if possible(tables, weights, masks[seed], one, level, other, level_other, clamped, work):
+        reached = True
+        for axis in range(len(clamp)):
+            reached = reached and (clamp[axis] < 0 or reach[seed, axis, clamp[axis]])
+        if not reached or (found == NO_ROOM and room[seed] <= 0):
+            continue  # once it is known to be feasible, only a seed with room is worth the proof
+        if possible(tables, weights, masks[seed], clamp, clamped, work):
             if room[seed] > 0:
                 return seed
             found = NO_ROOM
     return found
+
+
+@_jit
+def cover_cells(  # type: ignore[no-untyped-def]
+    tables, weights, masks, reach, room, axes, offsets, missed, counts, hosts, codes, work
+):
+    """Find a row for each of the cells ``missed`` that no row before it covers.
+
+    Returns how many there are, their seeds and levels left in ``hosts`` and ``codes``, and by cell COVERED, NO_ROOM or
+    NO_HOST.
+    """
+    clamped = np.empty_like(masks[0])
+    clamp = np.full(len(tables.cards), -1, np.int64)
+    verdicts = np.full(len(missed), COVERED, np.int64)
+    rows = 0
+    for number in range(len(missed)):
+        cell = missed[number]
+        if counts[cell] > 0:
+            continue
+        group = np.searchsorted(offsets, cell, side="right") - 1
+        rest = cell - offsets[group]
+        for place in range(2, -1, -1):
+            axis = axes[group, place]
+            if axis >= 0:
+                clamp[axis] = rest % tables.cards[axis]
+                rest //= tables.cards[axis]
+        start = np.int64(mix(U64(cell)) % U64(len(masks)))
+        host = find_host(tables, weights, masks, reach, room, clamp, start, clamped, work)
+        for place in range(3):
+            if axes[group, place] >= 0:
+                clamp[axes[group, place]] = -1
+        if host < 0:
+            verdicts[number] = host
+            continue
+        # `work` is still weighed for the host with the levels clamped: any point of it is a persona in the cell.
+        decode(tables, mix(U64(cell + 1)), codes[rows], work)
+        count_cells(codes[rows : rows + 1], tables.cards, axes, offsets, counts, 1)
+        hosts[rows] = host
+        room[host] -= 1
+        rows += 1
+    return rows, verdicts
+
+
+@_jit
+def place_rows(tables, weights, masks, hashes, hosts, codes, places, work):  # type: ignore[no-untyped-def]
+    """Into ``places``: where on its seed's sequence each row lies, −1 for nowhere.  Rows come seed by seed."""
+    for row in range(len(hosts)):
+        if row == 0 or hosts[row] != hosts[row - 1]:
+            weigh(tables, weights, masks[hosts[row]], work)
+        places[row] = position(tables, codes[row], hashes[hosts[row]], work)

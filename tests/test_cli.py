@@ -236,7 +236,7 @@ def test_plan_tells_what_is_reached_and_saves_what_show_can_use(run: Run, run_fi
     done = run("plan", "-c", run_file, "--out", "made/plan.json", "--json")
     assert done.code == 0
     document = done.document
-    assert document.keys() == {"plan", "base_rows", "coverage_rows", "pairs", "axes"}
+    assert document.keys() == {"plan", "base_rows", "coverage_rows", "pairs", "triples", "axes"}
     assert (document["plan"], document["base_rows"]) == (golden_plan().id, ROWS)
     assert document["pairs"]["covered"] == document["pairs"]["feasible"] > 0
     assert document["axes"].keys() == golden_plan().report["axes"].keys()

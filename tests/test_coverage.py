@@ -1,6 +1,6 @@
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from pipeline.axes import Axes, Rule
 from pipeline.axis_files import load_axes
-from pipeline.coverage import Coverage, all_pairs, cover, position, unreachable
+from pipeline.coverage import NO_AXIS, Coverage, all_cells, cover, unreachable
 from pipeline.fit import likeliest_personas, reachable
-from pipeline.kernel import SEQUENCE_END, Scratch, count_pairs, expand, interval, new_scratch, weigh
+from pipeline.kernel import SEQUENCE_END, Scratch, count_cells, expand, interval, new_scratch, position, weigh
 from pipeline.plan import _cap_bits
 from pipeline.rules import Tables
 from tests.small_models import AXES, Codes, Model, models, personas
 
-Pair = tuple[int, int, int, int]  # axis, level, other axis, its level
+Cell = tuple[tuple[int, int], ...]  # axis and level, two or three times
+STRENGTHS = st.sampled_from([2, 3])
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=3, max_size=3)
 
 
@@ -26,19 +27,21 @@ def small_axes() -> Axes:
     return load_axes(Path(__file__).parent / "small_axes")
 
 
-def pairs_in(rows: Sequence[Codes]) -> set[Pair]:
-    return {(a, codes[a], b, codes[b]) for codes in rows for a, b in combinations(range(AXES), 2)}
+def cells_in(rows: Sequence[Codes], strength: int) -> set[Cell]:
+    """The pairs, and triples, of levels that the rows have."""
+    sizes = range(2, strength + 1)
+    return {cell for codes in rows for size in sizes for cell in combinations(enumerate(codes), size)}
 
 
-def cells(tables: Tables, chosen: np.ndarray) -> set[Pair]:
-    """Marked cells of the end-to-end layout, as pairs."""
+def marked_cells(tables: Tables, marked: np.ndarray, strength: int) -> set[Cell]:
+    """Marked cells of the end-to-end layout."""
     every = [
-        (a, level, b, other)
-        for a, b in combinations(range(AXES), 2)
-        for level in range(tables.cards[a])
-        for other in range(tables.cards[b])
+        tuple(zip(axes, levels, strict=True))
+        for size in range(2, strength + 1)
+        for axes in combinations(range(AXES), size)
+        for levels in product(*(range(tables.cards[axis]) for axis in axes))
     ]
-    return {pair for pair, marked in zip(every, chosen.tolist(), strict=True) if marked}
+    return {cell for cell, found in zip(every, marked.tolist(), strict=True) if found}
 
 
 def sequence(model: Model, seed: int, seed_hash: int, rows: int, first: int = 0) -> list[Codes]:
@@ -48,9 +51,9 @@ def sequence(model: Model, seed: int, seed_hash: int, rows: int, first: int = 0)
     return [tuple(row) for row in codes.tolist()]
 
 
-def covering(model: Model, hashes: Sequence[int], rows: Sequence[int]) -> Coverage:
+def covering(model: Model, hashes: Sequence[int], rows: Sequence[int], strength: int = 2) -> Coverage:
     tables, weights, masks = model
-    return cover(tables, weights, masks, reachable(tables, masks), hashes, rows, caps(model))
+    return cover(tables, weights, masks, reachable(tables, masks), hashes, rows, caps(model), strength)
 
 
 def caps(model: Model) -> list[int]:
@@ -58,47 +61,52 @@ def caps(model: Model) -> list[int]:
 
 
 def frozen_rows(coverage: Coverage, seed: int) -> list[Codes]:
-    return [row.codes for row in coverage.rows if row.seed == seed]
+    return [tuple(codes) for codes in coverage.rows.codes[coverage.rows.seeds == seed].tolist()]
 
 
-@given(models(seeds=3), HASHES, st.floats(0.1, 1))
-def test_feasible_pairs_are_those_of_some_persona_of_some_seed(model: Model, hashes: list[int], share: float) -> None:
-    found = covering(model, hashes, [max(1, int(cap * share)) for cap in caps(model)])
-    possible = set().union(*(pairs_in(personas(model, seed)) for seed in range(3)))
-    assert cells(model.tables, found.feasible) == possible
+@given(models(seeds=3), HASHES, st.floats(0.1, 1), STRENGTHS)
+def test_feasible_cells_are_those_of_some_persona_of_some_seed(
+    model: Model, hashes: list[int], share: float, strength: int
+) -> None:
+    found = covering(model, hashes, [max(1, int(cap * share)) for cap in caps(model)], strength)
+    possible = set().union(*(cells_in(personas(model, seed), strength) for seed in range(3)))
+    assert marked_cells(model.tables, found.feasible, strength) == possible
 
 
-@given(models(seeds=3), HASHES, st.floats(0.1, 1))
-def test_covered_pairs_are_those_of_the_rows(model: Model, hashes: list[int], share: float) -> None:
-    found = covering(model, hashes, [max(1, int(cap * share)) for cap in caps(model)])
+@given(models(seeds=3), HASHES, st.floats(0.1, 1), STRENGTHS)
+def test_covered_cells_are_those_of_the_rows(model: Model, hashes: list[int], share: float, strength: int) -> None:
+    found = covering(model, hashes, [max(1, int(cap * share)) for cap in caps(model)], strength)
     rows = [row for seed in range(3) for row in sequence(model, seed, hashes[seed], found.prefixes[seed])]
-    assert cells(model.tables, found.covered) == pairs_in([*rows, *(row.codes for row in found.rows)])
+    rows += [row for seed in range(3) for row in frozen_rows(found, seed)]
+    assert marked_cells(model.tables, found.covered, strength) == cells_in(rows, strength)
 
 
-@given(models(seeds=3), HASHES)
-def test_every_feasible_pair_is_covered_unless_its_seeds_are_full(model: Model, hashes: list[int]) -> None:
+@given(models(seeds=3), HASHES, STRENGTHS)
+def test_every_feasible_cell_is_covered_unless_its_seeds_are_full(
+    model: Model, hashes: list[int], strength: int
+) -> None:
     rows = caps(model)
-    found = covering(model, hashes, rows)
-    for pair in cells(model.tables, found.feasible & ~found.covered):
-        for seed in range(3):
-            full = len(frozen_rows(found, seed)) == rows[seed] // 2
-            assert full or pair not in pairs_in(personas(model, seed))
+    found = covering(model, hashes, rows, strength)
+    left = marked_cells(model.tables, found.feasible & ~found.covered, strength)
+    for seed in range(3):
+        if len(frozen_rows(found, seed)) < rows[seed] // 2:
+            assert left.isdisjoint(cells_in(personas(model, seed), strength))
 
 
-@given(models(seeds=3, tame=True), HASHES)
-def test_every_feasible_pair_is_covered_where_there_is_room(model: Model, hashes: list[int]) -> None:
+@given(models(seeds=3, tame=True), HASHES, STRENGTHS)
+def test_every_feasible_cell_is_covered_where_there_is_room(model: Model, hashes: list[int], strength: int) -> None:
     room = [3_000] * 3  # nothing stops a caller from asking for more rows than are distinct
     tables, weights, masks = model
-    found = cover(tables, weights, masks, reachable(tables, masks), hashes, room, room)
-    assert cells(tables, found.covered) == cells(tables, found.feasible)
+    found = cover(tables, weights, masks, reachable(tables, masks), hashes, room, room, strength)
+    assert found.covered.tolist() == found.feasible.tolist()
 
 
-@given(models(seeds=3), HASHES, st.floats(0.1, 1))
+@given(models(seeds=3), HASHES, st.floats(0.1, 1), STRENGTHS)
 def test_coverage_rows_are_distinct_personas_of_their_seed_in_place_of_its_last_rows(
-    model: Model, hashes: list[int], share: float
+    model: Model, hashes: list[int], share: float, strength: int
 ) -> None:
     asked = [max(1, int(cap * share)) for cap in caps(model)]
-    found = covering(model, hashes, asked)
+    found = covering(model, hashes, asked, strength)
     for seed, rows in enumerate(asked):
         frozen = frozen_rows(found, seed)
         kept = sequence(model, seed, hashes[seed], found.prefixes[seed])
@@ -107,19 +115,23 @@ def test_coverage_rows_are_distinct_personas_of_their_seed_in_place_of_its_last_
         assert {*frozen} <= {*personas(model, seed)}
 
 
-@given(models(seeds=3), HASHES)
-def test_a_coverage_row_keeps_its_place_on_the_sequence_or_takes_the_next_slot(model: Model, hashes: list[int]) -> None:
-    found = covering(model, hashes, caps(model))
+@given(models(seeds=3), HASHES, STRENGTHS)
+def test_a_coverage_row_keeps_its_place_on_the_sequence_or_takes_the_next_slot(
+    model: Model, hashes: list[int], strength: int
+) -> None:
+    found = covering(model, hashes, caps(model), strength)
     work = new_scratch(model.tables)
+    assert found.rows.seeds.tolist() == sorted(found.rows.seeds.tolist())
     for seed in range(3):
-        own = [row for row in found.rows if row.seed == seed]
-        slots = [row.variant for row in own if row.variant >= SEQUENCE_END]
+        own = found.rows.seeds == seed
+        variants = found.rows.variants[own].tolist()
+        slots = [variant for variant in variants if variant >= SEQUENCE_END]
         assert slots == [SEQUENCE_END + number for number in range(len(slots))]
         weigh(model.tables, model.weights, model.masks[seed], work)
-        for row in own:
-            k = position(model.tables, np.array(row.codes, np.uint8), hashes[seed], work)
-            assert row.variant == k or (k is None and row.variant >= SEQUENCE_END)
-            assert row.variant >= found.prefixes[seed]
+        for variant, codes in zip(variants, found.rows.codes[own], strict=True):
+            k = position(model.tables, codes, np.uint64(hashes[seed]), work)
+            assert variant == k or (k == -1 and variant >= SEQUENCE_END)
+            assert variant >= found.prefixes[seed]
 
 
 @given(models(), st.integers(0, 2**64 - 1))
@@ -131,8 +143,8 @@ def test_the_position_of_a_row_is_where_the_sequence_first_reaches_it(model: Mod
     work = new_scratch(model.tables)
     weigh(model.tables, model.weights, model.masks[0], work)
     for codes in personas(model)[::4]:
-        found = position(model.tables, np.array(codes, np.uint8), seed_hash, work)
-        if found is None:
+        found = int(position(model.tables, np.array(codes, np.uint8), np.uint64(seed_hash), work))
+        if found == -1:
             assert not reached(model, codes, seed_hash, 31, work)
         elif found >= enumerated:
             assert codes not in first
@@ -146,23 +158,25 @@ def test_the_position_of_a_row_is_where_the_sequence_first_reaches_it(model: Mod
 def reached(model: Model, codes: Codes, seed_hash: int, bits: int, work: Scratch) -> bool:
     """Whether one of the first 2^bits points, which lie 2^(64 - bits) apart from the hash on, is in the interval."""
     row = np.array(codes, np.uint8)
-    first, last = (int(end) for end in interval(model.tables, row, np.zeros_like(row), work))
+    first, last = (int(end) for end in interval(model.tables, row, work))
     apart = 1 << (64 - bits)
     return first <= last and (last - seed_hash) // apart > (first - 1 - seed_hash) // apart
 
 
-@given(models(), st.integers(0, 2**64 - 1))
-def test_rows_are_counted_and_discounted_by_pair(model: Model, seed_hash: int) -> None:
+@given(models(), st.integers(0, 2**64 - 1), STRENGTHS)
+def test_rows_are_counted_and_discounted_by_cell(model: Model, seed_hash: int, strength: int) -> None:
     rows = sequence(model, 0, seed_hash, 40)
-    pairs = all_pairs(model.tables)
-    counts = np.zeros(pairs.offsets[-1], np.int64)
-    count_pairs(np.array(rows, np.uint8), model.tables.cards, pairs.axes, pairs.offsets, counts, 1)
-    by_hand = Counter(pair for row in rows for pair in pairs_in([row]))
+    cells = all_cells(model.tables, strength)
+    assert (cells.axes[:, 2] == NO_AXIS).sum() == AXES * (AXES - 1) // 2
+    counts = np.zeros(cells.offsets[-1], np.int32)
+    count_cells(np.array(rows, np.uint8), model.tables.cards, *cells, counts, 1)
+    by_hand = Counter(cell for row in rows for cell in cells_in([row], strength))
     for number, times in Counter(by_hand.values()).items():
-        assert cells(model.tables, counts == number) == {pair for pair, n in by_hand.items() if n == number}
+        expected = {cell for cell, n in by_hand.items() if n == number}
+        assert marked_cells(model.tables, counts == number, strength) == expected
         assert int((counts == number).sum()) == times
-    count_pairs(np.array(rows[1:], np.uint8), model.tables.cards, pairs.axes, pairs.offsets, counts, -1)
-    assert cells(model.tables, counts > 0) == pairs_in(rows[:1])
+    count_cells(np.array(rows[1:], np.uint8), model.tables.cards, *cells, counts, -1)
+    assert marked_cells(model.tables, counts > 0, strength) == cells_in(rows[:1], strength)
 
 
 def test_no_shipped_level_is_unreachable(axes: Axes) -> None:

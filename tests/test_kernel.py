@@ -56,7 +56,7 @@ def decoded(tables: Tables, t: int, work: Scratch) -> Codes:
 
 
 def ends(tables: Tables, codes: Codes, work: Scratch) -> tuple[int, int]:
-    first, last = interval(tables, np.array(codes, np.uint8), np.zeros(AXES, np.uint8), work)
+    first, last = interval(tables, np.array(codes, np.uint8), work)
     return int(first), int(last)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.axes import AXIS_NAMES, Axes, Term
 from pipeline.axis_files import load_axes
-from pipeline.coverage import CoverageRow
+from pipeline.coverage import CoverageRows
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import fit, likeliest_personas, reachable
 from pipeline.kernel import SEQUENCE_END
@@ -22,9 +22,9 @@ from pipeline.plan import (
     Plan,
     PlannedSeed,
     _cap_bits,
+    cells_covered,
     decode,
     make_plan,
-    pairs_covered,
     persona_id,
     split_id,
     variants,
@@ -99,7 +99,23 @@ def test_every_feasible_pair_occurs_at_base_rows(plan: Plan, whole: list[tuple[i
         for a, b in combinations(range(len(AXIS_NAMES)), 2)
     }
     assert occurring == {name: pair["feasible"] for name, pair in plan.report["pairs"].items()}
-    assert pairs_covered(plan) == (sum(occurring.values()), sum(occurring.values()))
+    assert cells_covered(plan, "pairs") == (sum(occurring.values()), sum(occurring.values()))
+
+
+@pytest.mark.parametrize(("triples", "strength"), [(True, 3), (False, 2), (None, 2)])
+def test_every_feasible_triple_occurs_at_base_rows_where_that_is_asked_for(
+    small_axes: Axes, open_seed: Callable[..., Seed], triples: bool | None, strength: int
+) -> None:
+    made = make_plan([open_seed("una"), open_seed("ida", cue=("sigh",))], small_axes, 300, triples)
+    codes = Expansion(made, 300).codes(0, 300).codes.tolist()
+    occurring = {cell for row in codes for cell in combinations(enumerate(row), 3)}
+    covered, feasible = cells_covered(made, "triples")
+    if strength == 3:
+        assert covered == feasible == len(occurring)
+        assert len(made.coverage.seeds) > 0
+    else:
+        assert made.report["triples"] == {}
+        assert covered == feasible == 0
 
 
 def test_no_row_breaks_a_rule(plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]) -> None:
@@ -172,7 +188,9 @@ def test_a_seed_takes_its_prefix_then_its_coverage_rows_then_the_rest(
     plan: Plan, prefix: int, later: list[int]
 ) -> None:
     coverage = [prefix + k if k < SEQUENCE_END else k for k in later]
-    frozen = tuple(CoverageRow(0, variant, (0,) * len(AXIS_NAMES)) for variant in coverage)
+    variants_of_it = np.array(coverage, np.uint32)
+    codes = np.zeros((len(coverage), len(AXIS_NAMES)), np.uint8)
+    frozen = CoverageRows(np.zeros_like(variants_of_it), variants_of_it, codes)
     dense = dataclasses.replace(plan, coverage=frozen, prefixes=(prefix, *plan.prefixes[1:]))
     order = [*range(prefix), *coverage, *(k for k in range(prefix, 50) if k not in coverage)]
     for rows in range(40):
@@ -180,10 +198,10 @@ def test_a_seed_takes_its_prefix_then_its_coverage_rows_then_the_rest(
 
 
 def test_coverage_rows_come_in_at_the_rows_they_were_frozen_for(plan: Plan) -> None:
-    frozen = Counter(row.seed for row in plan.coverage)
+    frozen = Counter(plan.coverage.seeds.tolist())
     for seed, quota in enumerate(plan.quotas(BASE_ROWS)):
         assert plan.prefixes[seed] + frozen[seed] == quota
-        held = {row.variant for row in plan.coverage if row.seed == seed}
+        held = {*plan.coverage_of(seed)[0].tolist()}
         assert held <= {*ids_of(plan, seed, quota)}
         assert held.isdisjoint(ids_of(plan, seed, plan.prefixes[seed]))
 
@@ -191,7 +209,7 @@ def test_coverage_rows_come_in_at_the_rows_they_were_frozen_for(plan: Plan) -> N
 def test_a_row_decodes_alone_to_what_it_is_in_the_matrix(
     plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]
 ) -> None:
-    coverage = {(row.seed, row.variant) for row in plan.coverage}
+    coverage = {*zip(plan.coverage.seeds.tolist(), plan.coverage.variants.tolist(), strict=True)}
     pulled_forward = [row for row in whole if row[:2] in coverage and row[1] < SEQUENCE_END]
     slots = [row for row in whole if row[1] >= SEQUENCE_END]
     assert len(pulled_forward) + len(slots) == len(coverage)
@@ -312,9 +330,13 @@ def test_a_report_tells_target_attainable_and_fitted_of_every_level(plan: Plan) 
 def test_fitted_shares_are_those_of_the_rows(plan: Plan) -> None:
     rows = 6 * BASE_ROWS
     bare = dataclasses.replace(
-        plan, coverage=(), prefixes=tuple(plan.quotas(rows))
+        plan, coverage=no_coverage(plan), prefixes=tuple(plan.quotas(rows))
     )  # coverage rows are not drawn by weight
     codes = Expansion(bare, rows).codes(0, rows).codes
     for axis, name in enumerate(AXIS_NAMES):
         fitted = np.array(list(plan.report["axes"][name]["levels"].values()))[:, 2]
         np.testing.assert_allclose(np.bincount(codes[:, axis], minlength=len(fitted)) / rows, fitted, atol=0.003)
+
+
+def no_coverage(plan: Plan) -> CoverageRows:
+    return CoverageRows(*(column[:0] for column in plan.coverage))

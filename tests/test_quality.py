@@ -2,7 +2,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.axes import AXIS_NAMES, TREE
+from pipeline.axes import AXIS_NAMES, TREE, Axes
 from pipeline.conversations import Sample
+from pipeline.coverage import CoverageRows
 from pipeline.errors import UsageError
 from pipeline.files import write_text
 from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
-from pipeline.plan import Plan, pairs_covered
+from pipeline.plan import Plan, cells_covered, make_plan
 from pipeline.quality import Quality, distances, measure, verify
 from pipeline.seeds import Seed
 from pipeline.store import Version, open_version
@@ -105,13 +106,24 @@ def test_a_good_matrix_has_no_fault_and_every_feasible_pair(version: Version, pl
     assert quality is not None
     assert quality.rows == ROWS
     assert set(figures(quality).values()) == {0}
-    covered, feasible = pairs_covered(plan)
+    covered, feasible = cells_covered(plan, "pairs")
     assert quality.pairs_covered == quality.pairs_certified == quality.pairs_feasible == covered == feasible
     assert json.loads(json.dumps(quality.as_dict()))["distance"] == quality.distance
 
 
 def test_no_row_of_a_good_matrix_breaks_a_rule_looked_up_one_by_one(plan: Plan, rows: Rows) -> None:
     assert all(not zeros(plan, tuple(codes)) for codes in rows.codes[::97].tolist())
+
+
+def test_triples_are_counted_where_the_plan_covers_them(seeds: list[Seed], axes: Axes) -> None:
+    certified = make_plan(seeds[:2], axes, 8_000, triples=True)
+    frame = Expansion(certified, 8_000).frame(0, 8_000)
+    quality = measure(certified, 8_000, [frame])
+    covered, feasible = cells_covered(certified, "triples")
+    assert 0 < quality.triples_certified == quality.triples_covered == covered < feasible == quality.triples_feasible
+    assert covered == sum(frame.select(names).n_unique() for names in combinations(AXIS_NAMES, 3))
+    fewer = measure(certified, 8_000, [frame.head(4_000)])
+    assert f"{covered - fewer.triples_covered:,} certified triples that no row has" in fewer.faults()
 
 
 def test_pairs_are_those_that_the_columns_hold(version: Version) -> None:
@@ -158,7 +170,7 @@ def test_below_its_base_rows_a_plan_certifies_no_pair(plan: Plan, tmp_path: Path
 
 def test_a_matrix_of_base_rows_that_lacks_certified_pairs_is_faulty(plan: Plan) -> None:
     frame = Expansion(plan, ROWS).frame(0, ROWS)
-    covered, _ = pairs_covered(plan)
+    covered, _ = cells_covered(plan, "pairs")
     assert measure(plan, ROWS, [frame]).faults() == []
     quality = measure(plan, ROWS, [frame.head(10_000)])
     assert quality.pairs_covered < covered
@@ -254,7 +266,12 @@ def test_a_rule_of_three_is_held_against_domain_state_and_tone_family(version: V
     domain, state, family = (plan.axes.codes[group] for group in ("domain", "user_state", "tone_family"))
     table[domain["travel"], state["tired"], family["warm"]] = 0
     tables = plan.tables._replace(domain_state_family=table)
-    forbidden = replace(plan, tables=tables, coverage=(), prefixes=tuple(plan.quotas(ROWS)))
+    forbidden = replace(
+        plan,
+        tables=tables,
+        coverage=CoverageRows(*(column[:0] for column in plan.coverage)),
+        prefixes=tuple(plan.quotas(ROWS)),
+    )
     frame = version.scan().collect()
     broken = frame.filter(domain="travel", user_state="tired", tone_family="warm").height
     assert 0 < broken == measure(forbidden, ROWS, [frame]).broken_rules
