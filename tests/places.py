@@ -24,6 +24,8 @@ ALIASES = {"türkiye": "TR", "czechia": "CZ", "netherlands": "NL", "the netherla
 
 def folded(name: str) -> str:
     """Lower case, without accents."""
+    if name.isascii():
+        return name.casefold()
     return "".join(c for c in unicodedata.normalize("NFD", name.casefold()) if not unicodedata.combining(c))
 
 
