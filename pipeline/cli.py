@@ -1,6 +1,7 @@
 """The command line: `personas …`."""
 
 import json
+import re
 import sys
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -346,13 +347,20 @@ def query(
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Query the current matrix, or with --virtual one that is computed while it is read."""
+    """Query the current matrix, or with --virtual one that is computed while it is read, its scenes too."""
     import polars as pl
 
     from pipeline.choice import query as answer
-    from pipeline.matrix import virtual_matrix
+    from pipeline.plan_file import read_plan
+    from pipeline.virtual import virtual_matrix
 
-    rows = _version(out).scan() if virtual is None else virtual_matrix(_plan_and_seeds(plan, out)[0], virtual)
+    if virtual is None:
+        rows = _version(out).scan()
+    elif re.search(r"\bscene\b", sql):
+        frozen, seeds = _plan_and_seeds(plan, out)
+        rows = virtual_matrix(frozen, virtual, seeds)
+    else:
+        rows = virtual_matrix(_version(out).plan() if plan is None else read_plan(plan), virtual)
     frame = answer(rows, sql)
     if as_json:
         _print_json(frame.to_dicts())

@@ -233,12 +233,15 @@ def _sum_up(tables: Tables, axis: int, codes: U8Codes, first: np.int64, work: Sc
 
 @_jit
 def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
-    """The persona at point ``t``, written to ``codes``; ``work`` must have been weighed for the seed."""
+    """The persona at point ``t``, written to ``codes``; ``work`` must have been weighed for the seed.
+
+    Where ``codes`` is shorter than the axes, only the first of them are decided.
+    """
     low, half = U64(0xFFFFFFFF), U64(32)
     cards, parents = tables.cards, tables.parents
     given, cells, sums, summed, serial = work.given, work.cells, work.sums, work.summed, work.serial[0]
     left = U64(t)
-    for axis in range(len(cards)):
+    for axis in range(len(codes)):
         if axis == 0:
             above = np.int64(0)
         elif axis == 1:
@@ -308,14 +311,14 @@ def expand(
     weights: npt.NDArray[np.uint32],
     mask: Masks,
     seed_hash: np.uint64,
-    first: int,
+    places: npt.NDArray[np.uint32],
     codes: U8Codes,
     work: Scratch,
 ) -> None:
-    """Rows ``first``, ``first`` + 1, … of one seed's sequence, as many as ``codes`` (rows, axes) holds."""
+    """Rows of one seed's sequence at ``places`` into ``codes``, (rows, axes), of which there may be fewer than all."""
     weigh(tables, weights, mask, work)
-    for row in range(len(codes)):
-        decode(tables, point(seed_hash, U64(first + row)), codes[row], work)
+    for row in range(len(places)):
+        decode(tables, point(seed_hash, U64(places[row])), codes[row], work)
 
 
 @_jit

@@ -1,6 +1,6 @@
-"""The matrix: one declaration of its columns, any range of its rows, and a lazy source that computes it."""
+"""The matrix: one declaration of its columns, and any range of its rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -8,12 +8,10 @@ import dataframely as dy
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from pipeline import kernel
 from pipeline.axes import AXIS_NAMES
-from pipeline.config import ROW_GROUP
-from pipeline.kernel import U8Codes
+from pipeline.kernel import SEQUENCE_END, U8Codes
 from pipeline.plan import ID_BITS, SPLITS, Plan, decode, variants
 from pipeline.seeds import TRAITS
 
@@ -122,41 +120,42 @@ class Expansion:
 
     def codes(self, start: int, stop: int) -> Rows:
         """Rows ``start`` to ``stop`` - 1."""
-        work = kernel.new_scratch(self.plan.tables)
-        rows = Rows(
-            np.empty(stop - start, np.uint32),
-            np.empty(stop - start, np.uint32),
-            np.empty((stop - start, len(AXIS_NAMES)), np.uint8),
-        )
-        seed = int(np.searchsorted(self.ends, start, side="right"))
-        done = start
+        parts = []
+        seed, done = int(np.searchsorted(self.ends, start, side="right")), start
         while done < stop:
             first, last = self.seed_range(seed)
             until = min(stop, last)
             if until > done:
-                part = slice(done - start, until - start)
-                rows.seeds[part] = seed
-                self._fill(seed, done - first, until - first, rows.variants[part], rows.codes[part], work)
-                done = until
+                parts.append((seed, self.variants(seed, done - first, until - first)))
+            done = max(done, until)
             seed += 1
-        return rows
+        return self.decoded(parts)
 
-    def _fill(
-        self, seed: int, start: int, stop: int, into: npt.NDArray[np.uint32], codes: U8Codes, work: kernel.Scratch
-    ) -> None:
-        plan = self.plan
-        length, extra = variants(plan, seed, self.quotas[seed])
-        sequence = max(0, min(stop, length) - start)
-        into[:sequence] = np.arange(start, start + sequence, dtype=np.uint32)
-        kernel.expand(plan.tables, plan.weights, plan.masks[seed], np.uint64(plan.seeds[seed].hash),
-                      start, codes[:sequence], work)  # fmt: skip
-        slots, covering = plan.coverage_of(seed)
-        later = range(max(start, length), stop)
-        if later:
-            chosen = np.array(extra, np.uint32)[later.start - length : later.stop - length]
-            order = np.argsort(slots)
-            into[sequence:] = chosen
-            codes[sequence:] = covering[order[np.searchsorted(slots, chosen, sorter=order)]]
+    def variants(self, seed: int, start: int, stop: int) -> npt.NDArray[np.uint32]:
+        """Variants of rows ``start`` to ``stop`` - 1 of a seed."""
+        length, extra = variants(self.plan, seed, self.quotas[seed])
+        sequence = np.arange(start, min(stop, length), dtype=np.uint32)
+        later = np.array(extra[max(0, start - length) : max(0, stop - length)], np.uint32)
+        return np.concatenate([sequence, later])
+
+    def decoded(self, parts: Sequence[tuple[int, npt.NDArray[np.uint32]]], axes: int = len(AXIS_NAMES)) -> Rows:
+        """Rows of the given variants of seeds, with the codes of the first ``axes`` axes."""
+        plan, work = self.plan, kernel.new_scratch(self.plan.tables)
+        rows = sum(len(chosen) for _, chosen in parts)
+        seeds, taken = np.empty(rows, np.uint32), np.empty(rows, np.uint32)
+        codes, done = np.empty((rows, axes), np.uint8), 0
+        for seed, chosen in parts:
+            part = slice(done, done + len(chosen))
+            done = part.stop
+            seeds[part], taken[part] = seed, chosen
+            kernel.expand(plan.tables, plan.weights, plan.masks[seed], np.uint64(plan.seeds[seed].hash), chosen,
+                          codes[part], work)  # fmt: skip
+            off = np.nonzero(chosen >= SEQUENCE_END)[0]
+            if len(off):
+                slots, covering = plan.coverage_of(seed)
+                order = np.argsort(slots)
+                codes[part][off] = covering[order[np.searchsorted(slots, chosen[off], sorter=order)], :axes]
+        return Rows(seeds, taken, codes)
 
     def frame(self, start: int, stop: int) -> pl.DataFrame:
         return Columns(self.plan).frame(self.codes(start, stop))
@@ -193,6 +192,30 @@ class Columns:
             known = {level: code for code, level in enumerate(self.enums[name].categories)}
             codes[name] = np.array([known[getattr(seed, name)] for seed in self.plan.seeds], np.uint16)
         return codes
+
+    def axes_for(self, name: str) -> int:
+        """How many axes have to be decoded for a column."""
+        if name in {"persona_id", "variant", "seed_id"} or name in self._of_seed:
+            return 0
+        if name == "affinity":
+            return len(AXIS_NAMES)
+        decided = {"stance": "scenario"} | dict.fromkeys(TRAITS, "temperament")
+        axis = decided.get(name) or self._of_level.get(name, (name,))[0]
+        return AXIS_NAMES.index(axis) + 1
+
+    def of_seeds(self, names: Sequence[str]) -> pl.DataFrame:
+        """One row a seed: columns that seeds decide."""
+        seeds = np.arange(len(self.plan.seeds), dtype=np.uint32)
+        return self.frame(Rows(seeds, seeds, np.empty((len(seeds), 0), np.uint8)), names)
+
+    def of_axis(self, axis: int) -> pl.DataFrame:
+        """One row a level of an axis: the columns that it alone decides."""
+        name = AXIS_NAMES[axis]
+        names = [name, *(other for other, (decider, _) in self._of_level.items() if decider == name != other)]
+        codes = np.zeros((int(self.plan.tables.cards[axis]), axis + 1), np.uint8)
+        codes[:, axis] = np.arange(len(codes))
+        nobody = np.zeros(len(codes), np.uint32)
+        return self.frame(Rows(nobody, nobody, codes), names)
 
     @cached_property
     def _ids(self) -> pl.Series:
@@ -291,25 +314,3 @@ def persona_rows(plan: Plan, personas: Sequence[tuple[int, int]]) -> Rows:
     codes = np.array([decode(plan, seed, variant) for seed, variant in personas], np.uint8)
     seeds, ks = zip(*personas, strict=True)
     return Rows(np.array(seeds, np.uint32), np.array(ks, np.uint32), codes.reshape(len(personas), len(AXIS_NAMES)))
-
-
-def virtual_matrix(plan: Plan, rows: int) -> pl.LazyFrame:
-    """The matrix of ``rows`` personas as a LazyFrame, computed a row group at a time while it is read."""
-    expansion, columns = Expansion(plan, rows), Columns(plan)
-
-    def batches(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        # polars hands down a slice only where it comes before the predicate; `filter` then `head` it cuts itself.
-        end = rows if n_rows is None else min(rows, n_rows)
-        needed = None
-        if with_columns is not None:
-            roots = predicate.meta.root_names() if predicate is not None else []
-            needed = [name for name in PersonaMatrix.column_names() if name in {*with_columns, *roots}]
-        for start in range(0, end, ROW_GROUP):
-            frame = columns.frame(expansion.codes(start, min(start + ROW_GROUP, end)), needed)
-            if predicate is not None:
-                frame = frame.filter(predicate)
-            yield frame if with_columns is None else frame.select(with_columns)
-
-    return register_io_source(batches, schema=matrix_schema(plan))

@@ -92,12 +92,9 @@ class Plan:
     @cached_property
     def masks(self) -> Masks:
         """Open levels, bool (seeds, axes, levels)."""
-        masks = np.zeros((len(self.seeds), len(AXIS_NAMES), self.weights.shape[1]), np.bool_)
-        for ordinal, seed in enumerate(self.seeds):
-            for axis, bits in enumerate(seed.allowed):
-                raw = np.frombuffer(bits.to_bytes(32, "little"), np.uint8)
-                masks[ordinal, axis] = np.unpackbits(raw, bitorder="little")[: masks.shape[2]]
-        return masks
+        raw = b"".join(bits.to_bytes(32, "little") for seed in self.seeds for bits in seed.allowed)
+        bits = np.frombuffer(raw, np.uint8).reshape(len(self.seeds), len(AXIS_NAMES), 32)
+        return np.unpackbits(bits, axis=2, count=self.weights.shape[1], bitorder="little").view(np.bool_)
 
     @cached_property
     def _coverage_starts(self) -> npt.NDArray[np.int64]:

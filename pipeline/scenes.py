@@ -27,21 +27,31 @@ LEFT_OUT_FIRST = (
 
 def with_scenes(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> pl.LazyFrame:
     """``rows`` of the matrix, in their order, with a column ``scene``."""
-    parts = scene_parts(plan.axes, seeds, settings)
-    return _joined(rows, plan, parts).drop(_column(name) for name in PART_NAMES)
+    return Scenes(plan, seeds, settings).told(rows)
 
 
-def _joined(rows: pl.LazyFrame, plan: Plan, parts: Sequence[Part]) -> pl.LazyFrame:
-    enums = level_enums(plan)
-    bits = pl.col("persona_id").map_batches(_phrasing_bits, return_dtype=pl.UInt64)
-    framed = rows.with_columns(bits.alias("_bits"))
-    for number, part in enumerate(parts):
-        bit = (pl.col("_bits") // (1 << number) % 2).cast(pl.UInt8).alias("_phrasing")
-        framed = framed.with_columns(bit).join(
-            _table(part, enums).lazy(), on=[*part.keys, "_phrasing"], how="left", maintain_order="left"
-        )
-    shortened = _shortened(framed)
-    return shortened.with_columns(_concatenated().alias("scene")).drop("_bits", "_phrasing", *map(_size, PART_NAMES))
+class Scenes:
+    """The scenes of ``seeds`` under ``plan``: their parts, rendered once for any number of rows."""
+
+    def __init__(self, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> None:
+        enums = level_enums(plan)
+        self._tables = [(part.keys, _table(part, enums)) for part in scene_parts(plan.axes, seeds, settings)]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Columns that scenes are told from."""
+        return frozenset({"persona_id", "lang"}.union(*(keys for keys, _ in self._tables)))
+
+    def told(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        bits = pl.col("persona_id").map_batches(_phrasing_bits, return_dtype=pl.UInt64)
+        framed = rows.with_columns(bits.alias("_bits"))
+        for number, (keys, table) in enumerate(self._tables):
+            bit = (pl.col("_bits") // (1 << number) % 2).cast(pl.UInt8).alias("_phrasing")
+            framed = framed.with_columns(bit).join(
+                table.lazy(), on=[*keys, "_phrasing"], how="left", maintain_order="left"
+            )
+        told = _shortened(framed).with_columns(_concatenated().alias("scene"))
+        return told.drop("_bits", "_phrasing", *map(_size, PART_NAMES), *map(_column, PART_NAMES))
 
 
 def _shortened(framed: pl.LazyFrame) -> pl.LazyFrame:

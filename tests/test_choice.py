@@ -3,10 +3,11 @@ import pytest
 
 from pipeline.choice import chosen, query, where
 from pipeline.errors import UsageError
-from pipeline.matrix import Expansion, virtual_matrix
+from pipeline.matrix import Expansion
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import deployable
+from pipeline.virtual import virtual_matrix
 from tests.golden_content import ROWS, golden_plan
 
 DEPLOY, SCENE = SceneSettings(frame="deploy"), SceneSettings(frame="scene")

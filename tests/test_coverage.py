@@ -47,7 +47,8 @@ def marked_cells(tables: Tables, marked: np.ndarray, strength: int) -> set[Cell]
 def sequence(model: Model, seed: int, seed_hash: int, rows: int, first: int = 0) -> list[Codes]:
     codes = np.zeros((rows, AXES), np.uint8)
     work = new_scratch(model.tables)
-    expand(model.tables, model.weights, model.masks[seed], np.uint64(seed_hash), first, codes, work)
+    places = np.arange(first, first + rows, dtype=np.uint32)
+    expand(model.tables, model.weights, model.masks[seed], np.uint64(seed_hash), places, codes, work)
     return [tuple(row) for row in codes.tolist()]
 
 

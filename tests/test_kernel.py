@@ -168,17 +168,18 @@ def test_no_persona_occurs_twice_while_the_likeliest_has_room_for_one_point(mode
     most = max(decoder_probabilities(model, work).values()) + Fraction(AXES, POINTS)
     rows = max((1 << m for m in range(16) if most * (1 << m) <= 1), default=1)
     codes = np.zeros((rows, AXES), np.uint8)
-    expand(model.tables, model.weights, model.masks[0], np.uint64(seed_hash), 0, codes, work)
+    places = np.arange(rows, dtype=np.uint32)
+    expand(model.tables, model.weights, model.masks[0], np.uint64(seed_hash), places, codes, work)
     assert len(np.unique(codes, axis=0)) == rows
 
 
-@given(models(), POINT, st.integers(0, 2**31 - 50), st.integers(0, 50))
-def test_a_row_is_the_same_wherever_its_range_begins(model: Model, seed_hash: int, first: int, rows: int) -> None:
-    work, codes = weighed(model), np.zeros((rows, AXES), np.uint8)
-    expand(model.tables, model.weights, model.masks[0], np.uint64(seed_hash), first, codes, work)
-    for k, row in enumerate(codes.tolist(), first):
+@given(models(), POINT, st.lists(st.integers(0, 2**31 - 1), max_size=50), st.integers(0, AXES))
+def test_a_row_depends_on_its_place_alone(model: Model, seed_hash: int, places: list[int], axes: int) -> None:
+    work, codes = weighed(model), np.zeros((len(places), axes), np.uint8)
+    expand(model.tables, model.weights, model.masks[0], np.uint64(seed_hash), np.array(places, np.uint32), codes, work)
+    for k, row in zip(places, codes.tolist(), strict=True):
         t = (int(f"{k:064b}"[::-1], 2) + seed_hash) % POINTS
-        assert tuple(row) == decoded(model.tables, t, work)
+        assert tuple(row) == decoded(model.tables, t, work)[:axes]
 
 
 @given(st.integers(0, 2**64 - 1))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError as InvalidModel
 
 from pipeline.axes import AXIS_NAMES, TREE, Axes, StepAxis
-from pipeline.config import ROW_GROUP
 from pipeline.matrix import (
     Columns,
     Expansion,
@@ -22,7 +21,6 @@ from pipeline.matrix import (
     level_enums,
     matrix_schema,
     persona_rows,
-    virtual_matrix,
 )
 from pipeline.plan import Plan, make_plan
 from pipeline.rules import ONE
@@ -219,45 +217,6 @@ def test_rows_that_fit_in_everything_have_the_full_affinity(plan: Plan, whole: R
     full = {name: np.full_like(table, ONE) for name, table in tables.items() if table.dtype == np.uint16}
     fitting = replace(plan, tables=plan.tables._replace(**full))
     assert Columns(fitting).frame(whole, ["affinity"])["affinity"].unique().to_list() == [255]
-
-
-QUERIES: dict[str, Query] = {
-    "all": lambda rows: rows,
-    "one column": lambda rows: rows.select("tone"),
-    "columns in another order": lambda rows: rows.select("affinity", "persona_id", "seed_id"),
-    "count": lambda rows: rows.select(pl.len()),
-    "predicate": lambda rows: rows.filter(pl.col("domain") == "travel"),
-    "predicate on a column that is not kept": lambda rows: rows.filter(pl.col("pace") == 1).select("scenario"),
-    "count of a predicate": lambda rows: rows.filter(pl.col("lang") == "zh").select(pl.len()),
-    "null predicate": lambda rows: rows.filter(pl.col("openness").is_null()),
-    "head": lambda rows: rows.head(10),
-    "head of none": lambda rows: rows.head(0),
-    "head beyond the end": lambda rows: rows.head(10 * ROWS),
-    "head of a predicate": lambda rows: rows.filter(pl.col("lang") == "zh").head(10),
-    "predicate on a head": lambda rows: rows.head(200).filter(pl.col("pace") == 1),
-    "predicate on a head of columns": lambda rows: rows.select("pace", "tone").head(200).filter(pl.col("pace") == 1),
-    "tail": lambda rows: rows.tail(10),
-    "slice": lambda rows: rows.slice(1_650, 40),
-    "groups": lambda rows: rows.group_by("tone_family").len().sort("tone_family"),
-    "join": lambda rows: rows.head(5).join(rows.select("persona_id", "tone"), on="persona_id", maintain_order="left"),
-}
-
-
-@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
-@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-def test_a_virtual_matrix_answers_as_a_stored_one(plan: Plan, frame: pl.DataFrame, query: Query, engine: str) -> None:
-    virtual = query(virtual_matrix(plan, ROWS)).collect(engine=engine)  # type: ignore[call-overload]
-    assert virtual.equals(query(frame.lazy()).collect())
-    assert virtual.schema == query(frame.lazy()).collect_schema()
-
-
-def test_a_virtual_matrix_runs_on_over_row_groups(plan: Plan) -> None:
-    rows = 2 * ROW_GROUP + 10
-    ids = virtual_matrix(plan, rows).select("persona_id").collect()["persona_id"]
-    expected = Expansion(plan, rows).frame(0, rows)["persona_id"]
-    assert ids.equals(expected)
-    across = virtual_matrix(plan, rows).select("persona_id").head(ROW_GROUP + 5).collect()["persona_id"]
-    assert across.equals(expected.head(ROW_GROUP + 5))
 
 
 def test_levels_are_the_same_in_every_shard(plan: Plan, expansion: Expansion, frame: pl.DataFrame) -> None:

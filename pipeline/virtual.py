@@ -1,0 +1,125 @@
+"""The matrix as a LazyFrame that is computed while it is read."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from pipeline.axes import AXIS_NAMES
+from pipeline.config import ROW_GROUP
+from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, matrix_schema
+from pipeline.plan import Plan
+from pipeline.scene_parts import SceneSettings
+from pipeline.scenes import Scenes
+from pipeline.seeds import Seed
+
+OF_SEED = ("seed_id", "lang", "license", "split")
+OF_ID = ("persona_id", "variant", *OF_SEED)
+FIRST_BATCH = 4_096  # rows; batches grow fourfold to a row group, so that `head` does not wait for a whole one
+
+
+def virtual_matrix(
+    plan: Plan, rows: int, seeds: Sequence[Seed] = (), settings: SceneSettings | None = None
+) -> pl.LazyFrame:
+    """The matrix of ``rows`` personas, computed a batch at a time while it is read; nothing is stored.
+
+    Columns that are not asked for are not computed, and axes are decoded only as far as the columns need.  What a
+    predicate says of seeds (``seed_id``, ``lang``, ``license``, ``split``) or of a single axis (as ``domain``, which
+    follows from ``scenario``) skips whole seeds; what it says of ``variant`` or ``persona_id`` skips rows.
+
+    With the plan's ``seeds``, the column ``scene`` can be asked for.
+    """
+    source = _Source(plan, rows, seeds, settings or SceneSettings())
+    return register_io_source(source.batches, schema=source.schema)
+
+
+class _Source:
+    def __init__(self, plan: Plan, rows: int, seeds: Sequence[Seed], settings: SceneSettings) -> None:
+        self.plan, self.seeds, self.settings = plan, seeds, settings
+        self.expansion, self.columns = Expansion(plan, rows), Columns(plan)
+        self.schema = matrix_schema(plan) | ({"scene": pl.String()} if seeds else {})
+
+    @cached_property
+    def scenes(self) -> Scenes:
+        return Scenes(self.plan, self.seeds, self.settings)
+
+    def batches(
+        self, with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        wanted = list(self.schema) if with_columns is None else with_columns
+        clauses = _conjuncts(predicate) if predicate is not None else []
+        asked = {*wanted, *(name for clause in clauses for name in clause.meta.root_names())}
+        needed = asked | self.scenes.needs if "scene" in asked else asked
+        computed = [name for name in PersonaMatrix.column_names() if name in needed]
+        axes = max((self.columns.axes_for(name) for name in computed), default=0)
+        # polars hands down a slice only where it comes before the predicate, so that all rows count towards it;
+        # `filter` then `head` it cuts itself.
+        left = self.expansion.rows if n_rows is None else n_rows
+        skipping = clauses if n_rows is None else []
+        by_id = [clause for clause in skipping if {*clause.meta.root_names()} <= {*OF_ID}]
+        for parts in self._runs(self._seeds_for(skipping)):
+            rows = self.expansion.decoded(self._kept(parts, by_id), axes)
+            rows = Rows(rows.seeds[:left], rows.variants[:left], rows.codes[:left])
+            left -= len(rows.seeds)
+            frame = self.columns.frame(rows, computed)
+            if "scene" in asked:
+                frame = self.scenes.told(frame.lazy()).collect()
+            yield (frame if predicate is None else frame.filter(predicate)).select(wanted)
+            if left <= 0:
+                return
+
+    def _seeds_for(self, clauses: Sequence[pl.Expr]) -> npt.NDArray[np.int64]:
+        """Ordinals of the seeds of which some row may meet all ``clauses``."""
+        keep = np.array(self.expansion.quotas) > 0
+        tables = [self.columns.of_seeds(OF_SEED), *(self.columns.of_axis(axis) for axis in range(len(AXIS_NAMES)))]
+        for clause in clauses:
+            roots = {*clause.meta.root_names()}
+            for axis, table in enumerate(tables, -1):
+                if roots and roots <= {*table.columns}:
+                    met = table.select(clause.fill_null(False)).to_series().to_numpy()
+                    keep &= met if axis < 0 else self.plan.masks[:, axis, : len(met)][:, met].any(axis=1)
+        return np.nonzero(keep)[0]
+
+    def _runs(self, seeds: npt.NDArray[np.int64]) -> Iterator[list[tuple[int, npt.NDArray[np.uint32]]]]:
+        """The variants of ``seeds`` in order, a batch at a time."""
+        size, room = FIRST_BATCH, FIRST_BATCH
+        parts: list[tuple[int, npt.NDArray[np.uint32]]] = []
+        for seed in seeds.tolist():
+            done, quota = 0, self.expansion.quotas[seed]
+            while done < quota:
+                until = min(quota, done + room)
+                parts.append((seed, self.expansion.variants(seed, done, until)))
+                room -= until - done
+                done = until
+                if not room:
+                    yield parts
+                    size = room = min(4 * size, ROW_GROUP)
+                    parts = []
+        yield parts
+
+    def _kept(
+        self, parts: list[tuple[int, npt.NDArray[np.uint32]]], clauses: Sequence[pl.Expr]
+    ) -> list[tuple[int, npt.NDArray[np.uint32]]]:
+        """``parts`` without the rows whose ids alone tell that they are not wanted."""
+        if not clauses or not parts:
+            return parts
+        seeds = np.concatenate([np.full(len(chosen), seed, np.uint32) for seed, chosen in parts])
+        chosen = np.concatenate([chosen for _, chosen in parts])
+        ids = self.columns.frame(Rows(seeds, chosen, np.empty((len(seeds), 0), np.uint8)), OF_ID)
+        met = ids.select(pl.all_horizontal(clauses).fill_null(False)).to_series().to_numpy()
+        kept = zip(seeds[met].tolist(), chosen[met].tolist(), strict=True)
+        return [
+            (seed, np.array([variant for _, variant in own], np.uint32)) for seed, own in groupby(kept, lambda k: k[0])
+        ]
+
+
+def _conjuncts(predicate: pl.Expr) -> list[pl.Expr]:
+    """The clauses that ``predicate`` joins by and; itself where there are none."""
+    inputs = predicate.meta.pop()
+    if len(inputs) == 2 and (inputs[1] & inputs[0]).meta.eq(predicate):
+        return [*_conjuncts(inputs[1]), *_conjuncts(inputs[0])]
+    return [predicate]
