@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import maximum_flow
 
 from pipeline.kernel import WEIGHT_MAX, WEIGHT_MIN, WEIGHT_ONE, add_all_marginals, likeliest_of, new_scratch
 from pipeline.rules import Masks, Tables
@@ -142,6 +140,10 @@ def attainable(reach: Masks, shares: Floats, target: Floats) -> Floats:
     reachable levels to the targets (Ford & Fulkerson 1956).  What does not flow goes where its seed can go, in
     proportion to the targets there.  Seeds with the same reachable levels are one node.
     """
+    # Here, because it takes a quarter of a second to import, and those who only read a plan never need it.
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import maximum_flow
+
     sets, member = np.unique(reach, axis=0, return_inverse=True)
     supply = np.bincount(member.ravel(), weights=shares, minlength=len(sets))
     if sets[supply > 0][:, target > 0].all():

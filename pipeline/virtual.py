@@ -1,6 +1,9 @@
 """The matrix as a LazyFrame that is computed while it is read."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import groupby
 
@@ -17,6 +20,7 @@ from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
 
+Parts = list[tuple[int, npt.NDArray[np.uint32]]]  # seed ordinals and variants of theirs
 OF_SEED = ("seed_id", "lang", "license", "split")
 OF_ID = ("persona_id", "variant", *OF_SEED)
 FIRST_BATCH = 4_096  # rows; batches grow fourfold to a row group, so that `head` does not wait for a whole one
@@ -61,14 +65,15 @@ class _Source:
         left = self.expansion.rows if n_rows is None else n_rows
         skipping = clauses if n_rows is None else []
         by_id = [clause for clause in skipping if {*clause.meta.root_names()} <= {*OF_ID}]
-        for parts in self._runs(self._seeds_for(skipping)):
-            rows = self.expansion.decoded(self._kept(parts, by_id), axes)
-            rows = Rows(rows.seeds[:left], rows.variants[:left], rows.codes[:left])
-            left -= len(rows.seeds)
-            frame = self.columns.frame(rows, computed)
-            if "scene" in asked:
-                frame = self.scenes.told(frame.lazy()).collect()
-            yield (frame if predicate is None else frame.filter(predicate)).select(wanted)
+
+        def batch(parts: Parts) -> pl.DataFrame:
+            frame = self.columns.frame(self.expansion.decoded(self._kept(parts, by_id), axes), computed)
+            return self.scenes.told(frame.lazy()).collect() if "scene" in asked else frame
+
+        for frame in _ahead(batch, self._runs(self._seeds_for(skipping))):
+            met = frame.head(left)
+            left -= met.height
+            yield (met if predicate is None else met.filter(predicate)).select(wanted)
             if left <= 0:
                 return
 
@@ -84,10 +89,10 @@ class _Source:
                     keep &= met if axis < 0 else self.plan.masks[:, axis, : len(met)][:, met].any(axis=1)
         return np.nonzero(keep)[0]
 
-    def _runs(self, seeds: npt.NDArray[np.int64]) -> Iterator[list[tuple[int, npt.NDArray[np.uint32]]]]:
+    def _runs(self, seeds: npt.NDArray[np.int64]) -> Iterator[Parts]:
         """The variants of ``seeds`` in order, a batch at a time."""
         size, room = FIRST_BATCH, FIRST_BATCH
-        parts: list[tuple[int, npt.NDArray[np.uint32]]] = []
+        parts: Parts = []
         for seed in seeds.tolist():
             done, quota = 0, self.expansion.quotas[seed]
             while done < quota:
@@ -101,9 +106,7 @@ class _Source:
                     parts = []
         yield parts
 
-    def _kept(
-        self, parts: list[tuple[int, npt.NDArray[np.uint32]]], clauses: Sequence[pl.Expr]
-    ) -> list[tuple[int, npt.NDArray[np.uint32]]]:
+    def _kept(self, parts: Parts, clauses: Sequence[pl.Expr]) -> Parts:
         """``parts`` without the rows whose ids alone tell that they are not wanted."""
         if not clauses or not parts:
             return parts
@@ -115,6 +118,27 @@ class _Source:
         return [
             (seed, np.array([variant for _, variant in own], np.uint32)) for seed, own in groupby(kept, lambda k: k[0])
         ]
+
+
+def _ahead(work: Callable[[Parts], pl.DataFrame], runs: Iterator[Parts]) -> Iterator[pl.DataFrame]:
+    """``work`` on each of ``runs``, in order; while one is read, as many as there are cores are under way."""
+    cores = os.cpu_count() or 1
+    waiting: deque[Future[pl.DataFrame]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        try:
+            for parts in runs:
+                small = sum(len(chosen) for _, chosen in parts) < ROW_GROUP
+                while waiting and (small or len(waiting) == cores):
+                    yield waiting.popleft().result()
+                if small:  # the first batches may be all that is wanted: nothing is begun beside them
+                    yield work(parts)
+                else:
+                    waiting.append(pool.submit(work, parts))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for begun in waiting:
+                begun.cancel()
 
 
 def _conjuncts(predicate: pl.Expr) -> list[pl.Expr]:
