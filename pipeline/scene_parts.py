@@ -284,7 +284,7 @@ def _environment_of_templates() -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         loader=PackageLoader("pipeline"), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False
     )
-    for name in (lowered, raised, bare, unstopped, unwhen, hanzi):
+    for name in (lowered, raised, bare, unstopped, at_the_time, hanzi):
         environment.filters[name.__name__] = name
     return environment
 
@@ -303,9 +303,9 @@ def unstopped(text: str) -> str:
     return text.rstrip(".。")
 
 
-def unwhen(text: str) -> str:
-    """A Chinese time clause without the 时候 that the template adds."""
-    return text.removesuffix("的时候").removesuffix("时")
+def at_the_time(text: str) -> str:
+    """A Chinese time clause, however it was ended, ending in 的时候."""
+    return text.removesuffix("的时候").removesuffix("时").removesuffix("的") + "的时候"
 
 
 FUNCTION_WORDS = frozenset("You Your They Their The A An When If Someone Something Anyone It This That There".split())

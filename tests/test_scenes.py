@@ -21,6 +21,7 @@ from pipeline.scene_parts import (
     PART_NAMES,
     Part,
     SceneSettings,
+    at_the_time,
     bare,
     hanzi,
     likely_states,
@@ -28,7 +29,6 @@ from pipeline.scene_parts import (
     raised,
     scene_parts,
     unstopped,
-    unwhen,
 )
 from pipeline.scenes import LEFT_OUT_FIRST, LONGEST, LONGEST_PART, deployable, length, with_scenes
 from pipeline.seeds import Seed
@@ -639,10 +639,16 @@ def test_a_quoted_statement_loses_its_full_stop_alone(text: str, left: str) -> N
 
 @pytest.mark.parametrize(
     ("text", "left"),
-    [("对方催的时候", "对方催"), ("对方着急时", "对方着急"), ("对方说乱了", "对方说乱了"), ("时间到了", "时间到了")],
+    [
+        ("对方催的时候", "对方催"),
+        ("对方着急时", "对方着急"),
+        ("对方说乱了", "对方说乱了"),
+        ("时间到了", "时间到了"),
+        ("对方问是谁的", "对方问是谁"),
+    ],
 )
 def test_a_chinese_time_clause_says_when_once(text: str, left: str) -> None:
-    assert unwhen(text) == left
+    assert at_the_time(text) == left + "的时候"
 
 
 @pytest.mark.parametrize(
