@@ -24,7 +24,8 @@ OPENING = {"en": 5, "zh": 8}
 GRAM = 5
 SHINGLE = {"en": 3, "zh": 5}
 POVERTY = re.compile(
-    r"\b(poor|poverty|debt|broke|hungry|slum|shack|unpaid|rent|evict\w*|charity|begg\w*)\b|穷|债|饿|房租|低保|讨饭",
+    r"\b(poor|poverty|debts?|slum|shack|unpaid|evict\w*|charity|begg\w*|(behind with|owes?|unable to pay) the rent"
+    r"|(flat|stony|went|go|is|are|was|were) broke|(go|goes|went|gone) hungry)\b|穷|债|挨饿|欠房租|低保|讨饭",
     re.IGNORECASE,
 )
 CRIME = re.compile(
