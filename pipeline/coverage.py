@@ -140,26 +140,35 @@ def _placed(
 
 
 def unreachable(axes: Axes) -> list[tuple[str, str, str]]:
-    """Levels that the rules leave no persona at all, with the rules that name them: (axis, level, reasons)."""
-    tables = compile_tables(axes)
-    open_to_all = np.zeros((1, len(tables.cards), int(tables.cards.max())), np.bool_)
-    for axis, card in enumerate(tables.cards):
-        open_to_all[0, axis, :card] = True
-    reach = reachable(tables, open_to_all)[0]
+    """Levels that the rules leave no persona at all, with the rules that do it: (axis, level, reasons)."""
+    reach = _reach_of_all(axes)
     return [
-        (name, level.id, _blamed(axes, name, code))
+        (name, level.id, _blamed(axes, axis, code))
         for axis, (name, levels) in enumerate(axes.levels.items())
         for code, level in enumerate(levels)
         if not reach[axis, code]
     ]
 
 
-def _blamed(axes: Axes, axis: str, code: int) -> str:
-    """Why a level has no persona: the hard rules that name it, or that no scenario allows it."""
-    reasons = [
-        rule.reason
+def _reach_of_all(axes: Axes) -> Bools:
+    """Levels that somebody without a single lock could take: (axes, levels)."""
+    tables = compile_tables(axes)
+    open_to_all = np.arange(int(tables.cards.max())) < tables.cards[:, None]
+    return np.asarray(reachable(tables, open_to_all[None])[0])
+
+
+def _blamed(axes: Axes, axis: int, code: int) -> str:
+    """Why a level has no persona: a hard rule without which it had one; where it takes several, all that name it."""
+    name = list(axes.levels)[axis]
+    naming = [
+        rule
         for rule in axes.rules
         if rule.hard
-        and any(axis == named and code in codes for named, codes in (axis_codes(axes, t) for t in rule.hard))
+        and any(name == named and code in codes for named, codes in (axis_codes(axes, t) for t in rule.hard))
     ]
-    return "; ".join(reasons) or "no scenario allows it together with the rules"
+    alone = []
+    for rule in naming:
+        others = tuple(other for other in axes.rules if other is not rule)
+        if _reach_of_all(axes.model_copy(update={"rules": others}))[axis, code]:
+            alone.append(rule)
+    return "; ".join(rule.reason for rule in alone or naming) or "no scenario allows it together with the rules"

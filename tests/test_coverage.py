@@ -184,11 +184,24 @@ def test_no_shipped_level_is_unreachable(axes: Axes) -> None:
     assert unreachable(axes) == []
 
 
-def test_an_unreachable_level_is_named_with_the_rules_that_cut_it_off(small_axes: Axes) -> None:
+def test_an_unreachable_level_is_named_with_the_rule_that_cuts_it_off(small_axes: Axes) -> None:
     scenarios = tuple(scenario.id for scenario in small_axes.scenario)
     rule = Rule(hard=({"tone": "low"}, {"scenario": scenarios}), reason="nobody may sound so")
-    cut_off = changed(small_axes, rules=(*small_axes.rules, rule))
-    assert unreachable(cut_off) == [("tone", "low", "low is slow; nobody may sound so")]
+    cut_off = changed(small_axes, rules=(*small_axes.rules, rule))  # another rule names it too, and is not to blame
+    assert unreachable(cut_off) == [("tone", "low", "nobody may sound so")]
+
+
+def test_rules_that_cut_a_level_off_together_are_all_named(small_axes: Axes) -> None:
+    first, *rest = (scenario.id for scenario in small_axes.scenario)
+    rules = (
+        Rule(hard=({"tone": "low"}, {"scenario": (first, *rest)}), reason="never"),
+        Rule(
+            hard=({"tone": "low"}, {"user_state": tuple(state.id for state in small_axes.user_state)}),
+            reason="to nobody",
+        ),
+    )
+    found = unreachable(changed(small_axes, rules=(*small_axes.rules, *rules)))
+    assert found == [("tone", "low", "low is slow; never; to nobody")]
 
 
 def test_a_level_that_no_scenario_lists_is_unreachable_without_a_rule(small_axes: Axes) -> None:
