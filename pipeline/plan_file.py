@@ -13,9 +13,13 @@ from pipeline.errors import UsageError
 from pipeline.plan import PLAN_VERSION, Plan, PlannedSeed, recipe, recipe_id
 from pipeline.rules import Tables
 
+NOT_OF_RECIPE = frozenset({"id", "report", "report_id"})
+
 
 def plan_json(plan: Plan) -> str:
-    return json.dumps({"id": plan.id, **recipe(plan), "report": plan.report}, ensure_ascii=False) + "\n"
+    """The plan as JSON: its id, the recipe that the id is the hash of, and the report with a hash of its own."""
+    told = {"report": plan.report, "report_id": recipe_id(plan.report)}
+    return json.dumps({"id": plan.id, **recipe(plan), **told}, ensure_ascii=False) + "\n"
 
 
 def read_plan(path: Path) -> Plan:
@@ -32,8 +36,10 @@ def read_plan(path: Path) -> Plan:
             f"{path}: a plan of version {version}; this program reads version {PLAN_VERSION}. Use the program that "
             "made it, or fit a new plan with `personas plan --out` (its rows will differ)."
         )
-    frozen, found = document.get("id"), recipe_id({k: v for k, v in document.items() if k not in {"id", "report"}})
-    if frozen != found or "report" not in document:
+    report = document.get("report")
+    frozen = document.get("id"), document.get("report_id")
+    found = recipe_id({k: v for k, v in document.items() if k not in NOT_OF_RECIPE}), recipe_id(report or {})
+    if frozen != found:
         raise UsageError(
             f"{path}: the plan was changed after it was frozen: it says {frozen}, it is {found}. Restore the file, or "
             "fit a new plan with `personas plan --out` (its rows will differ)."

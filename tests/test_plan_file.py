@@ -46,6 +46,8 @@ def changed(document: dict[str, Any], *path: str | int, value: object) -> dict[s
         (("seeds", 0, "license"), "MIT"),
         (("seeds",), None),
         (("id",), "0123456789ab"),
+        (("report", "pairs", "scenario, tone", "covered"), 0),
+        (("report_id",), "0123456789ab"),
     ],
 )
 def test_a_plan_changed_by_hand_is_refused(plan: Plan, tmp_path: Path, path: tuple[str, ...], value: object) -> None:
@@ -56,7 +58,7 @@ def test_a_plan_changed_by_hand_is_refused(plan: Plan, tmp_path: Path, path: tup
         read_plan(file)
 
 
-@pytest.mark.parametrize("field", ["id", "tables", "seeds", "report"])
+@pytest.mark.parametrize("field", ["id", "tables", "seeds", "report", "report_id"])
 def test_a_plan_that_lacks_a_part_is_refused(plan: Plan, tmp_path: Path, field: str) -> None:
     document = json.loads(plan_json(plan))
     del document[field]
