@@ -1,10 +1,9 @@
-"""The matrix: one declaration of its columns, and any range of its rows."""
+"""The matrix: its columns, and any range of its rows."""
 
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import dataframely as dy
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -23,75 +22,42 @@ _OF_LOG = (np.searchsorted(_LOG[1:], np.arange(_LOG[-1] + 1), side="right") - 1)
 _STEPS = ("pace", "energy")
 
 
-class LevelColumn(dy.Column):
-    """A level of an axis or group: an Enum whose levels are the plan's, the same in every shard."""
-
-    @property
-    def dtype(self) -> pl.DataType:
-        return pl.Enum([])
-
-    def validate_dtype(self, dtype: Any) -> bool:
-        return isinstance(dtype, pl.Enum)
-
-    def sqlalchemy_dtype(self, dialect: Any) -> Any:
-        raise TypeError("a matrix column has no SQLAlchemy type; query the matrix with polars SQL")
-
-    @property
-    def _python_type(self) -> Any:
-        return str
-
-    def _sample_unchecked(self, generator: Any, n: int) -> pl.Series:
-        return pl.repeat(None, n, dtype=self.dtype, eager=True)
-
-
-class PersonaMatrix(dy.Schema):
-    """One row a persona.  Rows are in order of persona_id, so that a seed is a run of rows."""
-
-    persona_id = dy.UInt64(
-        nullable=False,
-        max=(1 << 53) - 1,
-        description="Seed ordinal · 2^32 + variant; decodes to the row under its plan.",
-    )
-    seed_id = dy.String(nullable=False, min_length=1, description="The seed it is a variant of.")
-    lang = LevelColumn(nullable=False, description="en or zh.")
-    variant = dy.UInt32(nullable=False, description="Place on the seed's sequence; coverage slots from 2^31 up.")
-    scenario = LevelColumn(nullable=False, description="What the talk is about.")
-    user_state = LevelColumn(nullable=False, description="How the other party sounds.")
-    tone = LevelColumn(nullable=False, description="How the persona speaks in this scene.")
-    relationship = LevelColumn(nullable=False, description="What the two are to each other.")
-    register = LevelColumn(nullable=False, description="The seed's own register or one step beside it.")
-    verbosity = LevelColumn(nullable=False, description="How much is said at a time.")
-    environment = LevelColumn(nullable=False, description="What is heard around them.")
-    turn_taking = LevelColumn(nullable=False, description="How the persona takes and leaves the floor.")
-    pace = dy.Int8(nullable=False, min=-1, max=1, description="Step from the pace that the tone implies.")
-    energy = dy.Int8(nullable=False, min=-1, max=1, description="Step from the energy that the tone implies.")
-    cue = LevelColumn(nullable=False, description="The paralinguistic habit of this scene.")
-    temperament = LevelColumn(nullable=False, description="The day's shift from home.")
-    openness = dy.Int8(nullable=True, min=1, max=5, description="Home + shift; null where the source tells no traits.")
-    conscientiousness = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
-    extraversion = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
-    agreeableness = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
-    neuroticism = dy.Int8(nullable=True, min=1, max=5, description="Home + shift.")
-    domain = LevelColumn(nullable=False, description="The domain of the scenario.")
-    stance = LevelColumn(nullable=False, description="The first stance in the scenario's order that the seed plays.")
-    tone_family = LevelColumn(nullable=False, description="The family of the tone.")
-    pitch = dy.Int8(nullable=False, min=-2, max=2, description="Implied by the tone, against the person's own usual.")
-    valence = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
-    arousal = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
-    dominance = dy.Int8(nullable=False, min=-100, max=100, description="Of the tone, in hundredths.")
-    affinity = dy.UInt8(
-        nullable=False, description="How well the levels fit: geometric mean of affinities, 255 = fully."
-    )
-    license = LevelColumn(nullable=False, description="SPDX licence of the seed.")
-    split = LevelColumn(nullable=False, description="train, validation or test; by seed, so that no seed crosses.")
-
-    @dy.rule()
-    def id_holds_variant(cls) -> pl.Expr:
-        return (pl.col("persona_id") & ((1 << ID_BITS) - 1)) == pl.col("variant").cast(pl.UInt64)
-
-    @dy.rule()
-    def traits_known_together(cls) -> pl.Expr:
-        return pl.sum_horizontal(pl.col(trait).is_null() for trait in TRAITS).is_in([0, len(TRAITS)])
+# Types of the columns, in their order; LEVEL is an Enum of the plan's own levels.  What they mean and may hold is
+# declared by PersonaMatrix, in a module of its own: a query need not wait a third of a second for dataframely.
+LEVEL = None
+COLUMNS: dict[str, pl.DataType | None] = {
+    "persona_id": pl.UInt64(),
+    "seed_id": pl.String(),
+    "lang": LEVEL,
+    "variant": pl.UInt32(),
+    "scenario": LEVEL,
+    "user_state": LEVEL,
+    "tone": LEVEL,
+    "relationship": LEVEL,
+    "register": LEVEL,
+    "verbosity": LEVEL,
+    "environment": LEVEL,
+    "turn_taking": LEVEL,
+    "pace": pl.Int8(),
+    "energy": pl.Int8(),
+    "cue": LEVEL,
+    "temperament": LEVEL,
+    "openness": pl.Int8(),
+    "conscientiousness": pl.Int8(),
+    "extraversion": pl.Int8(),
+    "agreeableness": pl.Int8(),
+    "neuroticism": pl.Int8(),
+    "domain": LEVEL,
+    "stance": LEVEL,
+    "tone_family": LEVEL,
+    "pitch": pl.Int8(),
+    "valence": pl.Int8(),
+    "arousal": pl.Int8(),
+    "dominance": pl.Int8(),
+    "affinity": pl.UInt8(),
+    "license": LEVEL,
+    "split": LEVEL,
+}
 
 
 class Rows(NamedTuple):
@@ -162,7 +128,7 @@ class Expansion:
 
 
 class Columns:
-    """Turns codes into the columns of PersonaMatrix; every column is a lookup in a small table of the plan."""
+    """Turns codes into COLUMNS; every column is a lookup in a small table of the plan."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -237,7 +203,7 @@ class Columns:
         return found
 
     def frame(self, rows: Rows, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        wanted = list(columns) if columns is not None else PersonaMatrix.column_names()
+        wanted = list(columns) if columns is not None else list(COLUMNS)
         return pl.DataFrame([self._column(name, rows) for name in wanted])
 
     def _column(self, name: str, rows: Rows) -> pl.Series:
@@ -295,7 +261,7 @@ def level_enums(plan: Plan) -> dict[str, pl.Enum]:
 
 def matrix_schema(plan: Plan) -> dict[str, pl.DataType]:
     enums = level_enums(plan)
-    return {name: enums.get(name, column.dtype) for name, column in PersonaMatrix.columns().items()}
+    return {name: enums[name] if dtype is LEVEL else dtype for name, dtype in COLUMNS.items()}
 
 
 def codes_of(plan: Plan, frame: pl.DataFrame) -> Rows:

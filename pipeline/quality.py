@@ -18,8 +18,9 @@ from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
 from pipeline.coverage import NO_AXIS, all_cells
 from pipeline.kernel import count_cells
-from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, codes_of
+from pipeline.matrix import Columns, Expansion, Rows, codes_of
 from pipeline.pairing import Pairer, samples_digest, samples_table
+from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan, cells_covered
 from pipeline.rules import Tables
 from pipeline.store import OF_PAIRINGS, Version, file_faults, paired_content, row_group_digest, with_uses

@@ -29,8 +29,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from pipeline.config import ROW_GROUP
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.files import discard, file_sha256, write_text, write_whole
-from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows
+from pipeline.matrix import Columns, Expansion, Rows
 from pipeline.pairing import Paired, Pairer, samples_digest
+from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json, read_plan
 from pipeline.seeds import Seed

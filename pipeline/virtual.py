@@ -14,7 +14,7 @@ from polars.io.plugins import register_io_source
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
-from pipeline.matrix import Columns, Expansion, PersonaMatrix, Rows, matrix_schema
+from pipeline.matrix import COLUMNS, Columns, Expansion, Rows, matrix_schema
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
@@ -58,7 +58,7 @@ class _Source:
         clauses = _conjuncts(predicate) if predicate is not None else []
         asked = {*wanted, *(name for clause in clauses for name in clause.meta.root_names())}
         needed = asked | self.scenes.needs if "scene" in asked else asked
-        computed = [name for name in PersonaMatrix.column_names() if name in needed]
+        computed = [name for name in COLUMNS if name in needed]
         axes = max((self.columns.axes_for(name) for name in computed), default=0)
         # polars hands down a slice only where it comes before the predicate, so that all rows count towards it;
         # `filter` then `head` it cuts itself.

@@ -13,15 +13,17 @@ from pydantic import ValidationError as InvalidModel
 
 from pipeline.axes import AXIS_NAMES, TREE, Axes, StepAxis
 from pipeline.matrix import (
+    COLUMNS,
+    LEVEL,
     Columns,
     Expansion,
-    PersonaMatrix,
     Rows,
     codes_of,
     level_enums,
     matrix_schema,
     persona_rows,
 )
+from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan, make_plan
 from pipeline.rules import ONE
 from pipeline.seeds import TRAITS, Locks, Seed
@@ -98,7 +100,7 @@ def test_the_bytes_of_rows_are_little_endian_ordinals_variants_and_codes() -> No
 def test_a_matrix_meets_its_declaration(plan: Plan, frame: pl.DataFrame) -> None:
     assert PersonaMatrix.validate(frame).equals(frame)
     assert frame.schema == pl.Schema(matrix_schema(plan))
-    assert frame.columns == PersonaMatrix.column_names()
+    assert frame.columns == PersonaMatrix.column_names() == list(COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -236,3 +238,9 @@ def test_levels_do_not_depend_on_which_seeds_a_plan_has(plan: Plan, untold: Plan
 def test_every_column_says_what_it_is() -> None:
     columns: dict[str, dy.Column] = PersonaMatrix.columns()
     assert [name for name, column in columns.items() if not column.description] == []
+
+
+def test_columns_have_the_types_that_are_declared() -> None:
+    declared = {name: column.dtype for name, column in PersonaMatrix.columns().items()}
+    assert {name: dtype or pl.Enum([]) for name, dtype in COLUMNS.items()} == declared
+    assert LEVEL is None

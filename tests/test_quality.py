@@ -15,7 +15,8 @@ from pipeline.conversations import Sample
 from pipeline.coverage import CoverageRows
 from pipeline.errors import UsageError
 from pipeline.files import write_text
-from pipeline.matrix import Expansion, PersonaMatrix, Rows, codes_of
+from pipeline.matrix import Expansion, Rows, codes_of
+from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan, cells_covered, make_plan
 from pipeline.quality import Quality, distances, measure, verify
 from pipeline.seeds import Seed

@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 from pipeline.conversations import Sample
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.files import file_sha256
-from pipeline.matrix import Expansion, PersonaMatrix
+from pipeline.matrix import Expansion
+from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json
 from pipeline.seeds import Seed
