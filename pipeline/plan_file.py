@@ -41,8 +41,8 @@ def read_plan(path: Path) -> Plan:
     found = recipe_id({k: v for k, v in document.items() if k not in NOT_OF_RECIPE}), recipe_id(report or {})
     if frozen != found:
         raise UsageError(
-            f"{path}: the plan was changed after it was frozen: it says {frozen}, it is {found}. Restore the file, or "
-            "fit a new plan with `personas plan --out` (its rows will differ)."
+            f"{path}: plan {frozen[0]} was changed after it was frozen. Restore the file, or fit a new plan with "
+            "`personas plan --out` (its rows will differ)."
         )
     return _plan(document)
 
