@@ -85,7 +85,8 @@ def cover(
     counts = _counted(tables, weights, masks, hashed, prefixes, cells)
     feasible = counts > 0
     open_cells = np.zeros(len(counts), np.bool_)
-    possible_cells(tables, weights, masks.any(axis=0), cells.axes, cells.offsets, open_cells, work)
+    union = np.asarray(masks.any(axis=0))
+    possible_cells(tables, weights, union, *cells, open_cells, work)
     room = np.array([min(n, cap) // 2 for n, cap in zip(rows, caps, strict=True)], np.int64)
     found = [(np.zeros(0, np.int64), np.zeros((0, len(tables.cards)), np.uint8))]
     while len(missed := np.nonzero((counts == 0) & open_cells)[0]):

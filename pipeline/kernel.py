@@ -35,6 +35,10 @@ from pipeline.rules import Masks, Tables
 U64 = np.uint64
 U8Codes = npt.NDArray[np.uint8]
 U64s = npt.NDArray[np.uint64]
+Weights = npt.NDArray[np.uint32]
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
 
 WEIGHT_ONE = 1 << 12
 WEIGHT_MAX = WEIGHT_ONE * 64
@@ -222,6 +226,25 @@ def _scaled_total(card: int, shift: np.uint64, work: Scratch) -> np.uint64:
 
 
 @_jit
+def _stretched(t: np.uint64, weight: np.uint64, more: np.uint64, before: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """before · 2^64 + t · weight + more, as high · 2^64 + rest; weight, more and before below 2^32."""
+    low, half = U64(0xFFFFFFFF), U64(32)
+    product = (t & low) * weight + more
+    middle = (t >> half) * weight + (product >> half)
+    return before + (middle >> half), (middle << half) | (product & low)
+
+
+@_jit
+def _divided(high: np.uint64, rest: np.uint64, divisor: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Quotient and remainder of high · 2^64 + rest, by two 32-bit digits of long division; high < divisor < 2^32."""
+    low, half = U64(0xFFFFFFFF), U64(32)
+    digits = (high << half) | (rest >> half)
+    quotient = digits // divisor
+    digits = ((digits - quotient * divisor) << half) | (rest & low)
+    return (quotient << half) + digits // divisor, digits % divisor
+
+
+@_jit
 def _sum_up(tables: Tables, axis: int, codes: U8Codes, first: np.int64, work: Scratch) -> None:
     """Running sums of ``conditional`` into ``work.sums`` from ``first`` on."""
     conditional(tables, axis, codes, work)
@@ -237,7 +260,6 @@ def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
 
     Where ``codes`` is shorter than the axes, only the first of them are decided.
     """
-    low, half = U64(0xFFFFFFFF), U64(32)
     cards, parents = tables.cards, tables.parents
     given, cells, sums, summed, serial = work.given, work.cells, work.sums, work.summed, work.serial[0]
     left = U64(t)
@@ -256,10 +278,7 @@ def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
             _sum_up(tables, axis, codes, first, work)
         last = first + cards[axis] - 1
         total = U64(sums[last])
-        low_product = (left & low) * total
-        high_product = (left >> half) * total + (low_product >> half)
-        pos = high_product >> half
-        frac = (high_product << half) | (low_product & low)
+        pos, frac = _stretched(left, total, U64(0), U64(0))
         below, level = first, last  # the level is the first whose running sum is above pos
         while below < level:
             middle = (below + level) >> 1
@@ -269,11 +288,7 @@ def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
                 below = middle + 1
         before = U64(sums[level - 1]) if level > first else U64(0)
         weight = U64(sums[level]) - before
-        # floor((rest·2^64 + frac) / weight) by two 32-bit digits of long division; rest < weight < 2^32
-        digits = ((pos - before) << half) | (frac >> half)
-        quotient = digits // weight
-        digits = ((digits - quotient * weight) << half) | (frac & low)
-        left = (quotient << half) | (digits // weight)
+        left, _ = _divided(pos - before, frac, weight)
         codes[axis] = level - first
 
 
@@ -344,7 +359,7 @@ def interval(tables: Tables, codes: U8Codes, work: Scratch) -> tuple[np.uint64, 
     Backwards through `decode`: at the last axis every t' will do, and t' is in [a, b] at an axis where t · T is in
     [acc · 2^64 + a · w, acc · 2^64 + (b + 1) · w − 1].
     """
-    one, half, low = U64(1), U64(32), U64(0xFFFFFFFF)
+    one = U64(1)
     first, last = U64(0), U64(0xFFFFFFFFFFFFFFFF)
     for axis in range(len(tables.cards) - 1, -1, -1):
         total = conditional(tables, axis, codes, work)
@@ -354,26 +369,14 @@ def interval(tables: Tables, codes: U8Codes, work: Scratch) -> tuple[np.uint64, 
         weight = work.row[codes[axis]]
         if weight == U64(0):
             return one, U64(0)
-        # acc·2^64 + a·w, as high·2^64 + rest
-        product = (first & low) * weight
-        middle = (first >> half) * weight + (product >> half)
-        high, rest = before + (middle >> half), (middle << half) | (product & low)
-        digits = (high << half) | (rest >> half)
-        quotient = digits // total
-        digits = ((digits - quotient * total) << half) | (rest & low)
-        found_first = (quotient << half) + digits // total
-        if digits % total > U64(0):
+        high, rest = _stretched(first, weight, U64(0), before)
+        found_first, left = _divided(high, rest, total)
+        if left > U64(0):
             if found_first == U64(0xFFFFFFFFFFFFFFFF):
                 return one, U64(0)
             found_first += one
-        # acc·2^64 + (b + 1)·w − 1 = acc·2^64 + b·w + (w − 1)
-        product = (last & low) * weight + (weight - one)
-        middle = (last >> half) * weight + (product >> half)
-        high, rest = before + (middle >> half), (middle << half) | (product & low)
-        digits = (high << half) | (rest >> half)
-        quotient = digits // total
-        digits = ((digits - quotient * total) << half) | (rest & low)
-        last = (quotient << half) + digits // total
+        high, rest = _stretched(last, weight, weight - one, before)
+        last, left = _divided(high, rest, total)
         first = found_first
         if first > last:
             return one, U64(0)
@@ -480,7 +483,9 @@ def likeliest(tables: Tables, work: Scratch) -> float:
 
 
 @_jit
-def add_all_marginals(tables, weights, masks, shares, into, sums, work):  # type: ignore[no-untyped-def]
+def add_all_marginals(
+    tables: Tables, weights: Weights, masks: Masks, shares: Floats, into: Places, sums: Floats, work: Scratch
+) -> None:
     """Add each seed's marginals, times its share, to ``sums[into[seed]]``, (…, axes, levels)."""
     for seed in range(len(masks)):
         if weigh(tables, weights, masks[seed], work):
@@ -488,14 +493,14 @@ def add_all_marginals(tables, weights, masks, shares, into, sums, work):  # type
 
 
 @_jit
-def likeliest_of(tables, weights, masks, work, found):  # type: ignore[no-untyped-def]
+def likeliest_of(tables: Tables, weights: Weights, masks: Masks, work: Scratch, found: Floats) -> None:
     for seed in range(len(masks)):
         if weigh(tables, weights, masks[seed], work):
             found[seed] = likeliest(tables, work)
 
 
 @_jit
-def count_cells(codes, cards, axes, offsets, counts, sign):  # type: ignore[no-untyped-def]
+def count_cells(codes: U8Codes, cards: Places, axes: Places, offsets: Places, counts: Counts, sign: int) -> None:
     """Add ``sign`` to the count of every cell that each row of ``codes`` (rows, axes) is in."""
     for row in range(len(codes)):
         for group in range(len(axes)):
@@ -506,9 +511,19 @@ def count_cells(codes, cards, axes, offsets, counts, sign):  # type: ignore[no-u
 
 
 @_jit
-def count_sequence(  # type: ignore[no-untyped-def]
-    tables, weights, mask, seed_hash, first, last, axes, offsets, counts, sign, work
-):
+def count_sequence(
+    tables: Tables,
+    weights: Weights,
+    mask: Masks,
+    seed_hash: np.uint64,
+    first: int,
+    last: int,
+    axes: Places,
+    offsets: Places,
+    counts: Counts,
+    sign: int,
+    work: Scratch,
+) -> None:
     """Count the cells of rows ``first`` to ``last`` - 1 of one seed's sequence."""
     codes = np.zeros((1, len(tables.cards)), np.uint8)
     weigh(tables, weights, mask, work)
@@ -518,7 +533,7 @@ def count_sequence(  # type: ignore[no-untyped-def]
 
 
 @_jit
-def possible(tables, weights, mask, clamp, clamped, work):  # type: ignore[no-untyped-def]
+def possible(tables: Tables, weights: Weights, mask: Masks, clamp: Places, clamped: Masks, work: Scratch) -> bool:
     """Whether a persona has the levels ``clamp``, by axis, −1 for any: pass messages; they are zero only if not."""
     for axis in range(mask.shape[0]):
         if clamp[axis] >= 0 and not mask[axis, clamp[axis]]:
@@ -529,7 +544,9 @@ def possible(tables, weights, mask, clamp, clamped, work):  # type: ignore[no-un
 
 
 @_jit
-def possible_cells(tables, weights, mask, axes, offsets, found, work):  # type: ignore[no-untyped-def]
+def possible_cells(
+    tables: Tables, weights: Weights, mask: Masks, axes: Places, offsets: Places, found: Masks, work: Scratch
+) -> None:
     """Mark every cell in which ``mask`` leaves a persona.
 
     Pairs by clamping both levels; triples of a pair by which levels of later axes keep a probability then.
@@ -564,9 +581,17 @@ def possible_cells(tables, weights, mask, axes, offsets, found, work):  # type: 
 
 
 @_jit
-def find_host(  # type: ignore[no-untyped-def]
-    tables, weights, masks, reach, room, clamp, start, clamped, work
-):
+def find_host(
+    tables: Tables,
+    weights: Weights,
+    masks: Masks,
+    reach: Masks,
+    room: Places,
+    clamp: Places,
+    start: int | np.int64,
+    clamped: Masks,
+    work: Scratch,
+) -> int | np.int64:
     """The first seed from ``start`` on with these levels and room for a row; NO_ROOM or NO_HOST where there is none."""
     found = NO_HOST
     for step in range(len(masks)):
@@ -584,9 +609,20 @@ def find_host(  # type: ignore[no-untyped-def]
 
 
 @_jit
-def cover_cells(  # type: ignore[no-untyped-def]
-    tables, weights, masks, reach, room, axes, offsets, missed, counts, hosts, codes, work
-):
+def cover_cells(
+    tables: Tables,
+    weights: Weights,
+    masks: Masks,
+    reach: Masks,
+    room: Places,
+    axes: Places,
+    offsets: Places,
+    missed: Places,
+    counts: Counts,
+    hosts: Places,
+    codes: U8Codes,
+    work: Scratch,
+) -> tuple[int, Places]:
     """Find a row for each of the cells ``missed`` that no row before it covers.
 
     Returns how many there are, their seeds and levels left in ``hosts`` and ``codes``, and by cell COVERED, NO_ROOM or
@@ -625,7 +661,16 @@ def cover_cells(  # type: ignore[no-untyped-def]
 
 
 @_jit
-def place_rows(tables, weights, masks, hashes, hosts, codes, places, work):  # type: ignore[no-untyped-def]
+def place_rows(
+    tables: Tables,
+    weights: Weights,
+    masks: Masks,
+    hashes: U64s,
+    hosts: Places,
+    codes: U8Codes,
+    places: Places,
+    work: Scratch,
+) -> None:
     """Into ``places``: where on its seed's sequence each row lies, −1 for nowhere.  Rows come seed by seed."""
     for row in range(len(hosts)):
         if row == 0 or hosts[row] != hosts[row - 1]:
