@@ -339,36 +339,55 @@ def show(
         console.print(f"{facts}\n\n{persona.scene}", markup=False)
 
 
-@app.command(epilog='Example: personas query "SELECT domain, tone_family, count(*) FROM personas GROUP BY ALL"')
+@app.command(
+    epilog='Example: personas query "SELECT persona_id, tone, scene FROM personas LIMIT 1000" --to scenes.parquet'
+)
 def query(
-    sql: Annotated[str, typer.Argument(help="polars SQL over the table personas.")],
+    sql: Annotated[str, typer.Argument(help="polars SQL over the table personas; scene is a column too.")],
     virtual: Annotated[int | None, typer.Option("--virtual", min=1, help="Rows of a matrix never stored.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Write it to this .parquet, .csv or .jsonl file.")] = None,
+    frame: FrameOption = "deploy",
     plan: PlanOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Query the current matrix, or with --virtual one that is computed while it is read, its scenes too."""
+    """Query the current matrix, or with --virtual one that is computed while it is read."""
     import polars as pl
 
     from pipeline.choice import query as answer
+    from pipeline.choice import write_answer
     from pipeline.plan_file import read_plan
+    from pipeline.scene_parts import SceneSettings
+    from pipeline.scenes import with_scenes
     from pipeline.virtual import virtual_matrix
 
-    if virtual is None:
-        rows = _version(out).scan()
-    elif re.search(r"\bscene\b", sql):
+    settings = SceneSettings(frame=frame)
+    if re.search(r"\bscene\b", sql):
         frozen, seeds = _plan_and_seeds(plan, out)
-        rows = virtual_matrix(frozen, virtual, seeds)
+        rows = (
+            with_scenes(_version(out).scan(), frozen, seeds, settings)
+            if virtual is None
+            else virtual_matrix(frozen, virtual, seeds, settings)
+        )
+    elif virtual is None:
+        rows = _version(out).scan()
     else:
         rows = virtual_matrix(_version(out).plan() if plan is None else read_plan(plan), virtual)
-    frame = answer(rows, sql)
+    if to is not None:
+        height = write_answer(rows, sql, to)
+        if as_json:
+            _print_json({"rows": height, "file": str(to)})
+        else:
+            console.print(f"{height:,} rows, {to.stat().st_size / 1e6:,.1f} MB: {to}", markup=False)
+        return
+    found = answer(rows, sql)
     if as_json:
-        _print_json(frame.to_dicts())
+        _print_json(found.to_dicts())
         return
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
                    tbl_width_chars=console.width, fmt_str_lengths=60):  # fmt: skip
-        console.print(str(frame), markup=False)
-    console.print(f"{frame.height:,} rows")
+        console.print(str(found), markup=False)
+    console.print(f"{found.height:,} rows")
 
 
 @app.command(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ from pipeline.errors import BrokenVersion
 from pipeline.pairing import FULL, LADDER, Scorer, with_tone
 from pipeline.plan import CELLS, Plan, cells_covered
 from pipeline.quality import Quality, verify
-from pipeline.scene_parts import LANGS, SceneSettings
+from pipeline.scene_parts import FRAMES, LANGS, SceneSettings
 from pipeline.scenes import deployable, with_scenes
 from pipeline.store import REPORT, Source, Version, with_file, without_file
 
@@ -184,13 +184,12 @@ class Shown:
 
 def _scenes(version: Version, plan: Plan) -> Iterator[Shown]:
     seeds = {seed.id: seed for seed in version.seeds()}
-    frames: tuple[Literal["deploy", "scene"], ...] = ("deploy", "scene")
     told = {}
-    for frame in frames:  # both languages at once: it is rendering the parts that takes time
+    for frame in FRAMES:  # both languages at once: it is rendering the parts that takes time
         rows = pl.concat([_drawn(version, plan, lang, frame) for lang in LANGS])
         met = [seeds[name] for name in rows["seed_id"].unique(maintain_order=True)]
         told[frame] = with_scenes(rows.lazy(), plan, met, SceneSettings(frame=frame)).collect()
-    for lang, frame in product(LANGS, frames):
+    for lang, frame in product(LANGS, FRAMES):
         for row in told[frame].filter(pl.col("lang") == lang).iter_rows(named=True):
             levels = {name: str(row[name]) for name in TOLD}
             yield Shown(lang, frame, row["persona_id"], row["seed_id"], levels, row["scene"])

@@ -15,6 +15,8 @@ from pipeline.axes import Axes, Bilingual, Meeting, Phrasings, Scenario, Wording
 from pipeline.rules import axis_codes
 from pipeline.seeds import Seed
 
+Frame = Literal["deploy", "scene"]
+FRAMES: tuple[Frame, ...] = ("deploy", "scene")
 LANGS: tuple[Literal["en", "zh"], ...] = ("en", "zh")
 GAP = {"en": " ", "zh": ""}
 LIKELY_STATES = 3
@@ -38,7 +40,7 @@ class SceneSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    frame: Literal["deploy", "scene"] = Field("deploy", description="deploy: what an app can know before the call.")
+    frame: Frame = Field("deploy", description="deploy: what an app can know before the call.")
     disclosure: Literal["on_ask", "at_open", "at_open_and_every"] = "on_ask"
     crisis_line: str | None = Field(None, min_length=1, max_length=80, description="Never invented: only if given.")
 

@@ -1,19 +1,22 @@
 """Scenes: the rendered instructions of a persona, put together from parts.
 
 Every part depends on few axes.  Each distinct part is rendered once by Jinja2 (sandboxed; seed text is only ever a
-value, never a template); a million scenes are then polars joins on the parts' keys and one concatenation.  Wordings
-have two phrasings; a persona takes one by a bit of its id, a bit for each part.
+value, never a template).  A million scenes are then, for each part, a number computed from the codes of its axes, the
+text with that number, and one concatenation.  Wordings have two phrasings; a persona takes one by a bit of its id, a
+bit for each part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.matrix import level_enums
 from pipeline.plan import Plan
-from pipeline.scene_parts import GAP, PARAGRAPHS, PART_NAMES, Part, SceneSettings, likely_states, scene_parts
+from pipeline.scene_parts import GAP, PARAGRAPHS, Part, SceneSettings, likely_states, scene_parts
 from pipeline.seeds import Seed
 
 # What a voice model can keep in mind: English words, Chinese characters.  Where a scene is longer, these parts are left
@@ -23,6 +26,9 @@ LONGEST_PART = 250  # a foreign description counts no more: it is as long as it 
 LEFT_OUT_FIRST = (
     "meeting_domain", "request", "meeting_temperament", "meeting_register", "state_third", "meeting_state", "provoked",
 )  # fmt: skip
+CHUNK = 16_384  # rows whose scenes are put together at once: 40 MB of text, which the allocator gives again
+
+Ints = npt.NDArray[np.int32]
 
 
 def with_scenes(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> pl.LazyFrame:
@@ -30,63 +36,99 @@ def with_scenes(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], settings:
     return Scenes(plan, seeds, settings).told(rows)
 
 
+class _Texts(NamedTuple):
+    """The texts of one part, numbered: 0 says nothing, 1 + 2 · key + phrasing are the two of a key."""
+
+    keys: tuple[str, ...]
+    numbers: Ints  # by level of each key: the number of its first phrasing, 0 where it has none
+    sizes: Ints  # by number: what the text counts towards LONGEST
+    texts: pl.Series  # by 3 · number + glue
+
+
+ALONE, GOES_ON, PARAGRAPH = 0, 1, 2  # what glues a text to the one before it
+STEPS = ("pace", "energy")  # their codes are one more than their values
+
+
 class Scenes:
     """The scenes of ``seeds`` under ``plan``: their parts, rendered once for any number of rows."""
 
     def __init__(self, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> None:
-        enums = level_enums(plan)
-        self._tables = [(part.keys, _table(part, enums)) for part in scene_parts(plan.axes, seeds, settings)]
+        langs = {seed.id: seed.lang for seed in seeds}
+        self._enums = level_enums(plan) | {"seed_id": pl.Enum([seed.id for seed in seeds])}
+        self._parts = {part.name: self._numbered(part, langs) for part in scene_parts(plan.axes, seeds, settings)}
 
     @property
     def needs(self) -> frozenset[str]:
         """Columns that scenes are told from."""
-        return frozenset({"persona_id", "lang"}.union(*(keys for keys, _ in self._tables)))
+        return frozenset({"persona_id", "lang"}.union(*(part.keys for part in self._parts.values())))
 
     def told(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        bits = pl.col("persona_id").map_batches(_phrasing_bits, return_dtype=pl.UInt64)
-        framed = rows.with_columns(bits.alias("_bits"))
-        for number, (keys, table) in enumerate(self._tables):
-            bit = (pl.col("_bits") // (1 << number) % 2).cast(pl.UInt8).alias("_phrasing")
-            framed = framed.with_columns(bit).join(
-                table.lazy(), on=[*keys, "_phrasing"], how="left", maintain_order="left"
-            )
-        told = _shortened(framed).with_columns(_concatenated().alias("scene"))
-        return told.drop("_bits", "_phrasing", *map(_size, PART_NAMES), *map(_column, PART_NAMES))
+        scenes = pl.map_batches([pl.col(name) for name in sorted(self.needs)], self._of, pl.String, is_elementwise=True)
+        return rows.with_columns(scenes.alias("scene"))
 
+    def _of(self, columns: Sequence[pl.Series]) -> pl.Series:
+        frame = pl.DataFrame(columns)
+        told = [self._of_chunk(chunk) for chunk in frame.iter_slices(CHUNK)]
+        return pl.concat(told, rechunk=False) if told else pl.Series("scene", [], pl.String)
 
-def _shortened(framed: pl.LazyFrame) -> pl.LazyFrame:
-    longest = pl.when(pl.col("lang") == "en").then(LONGEST["en"]).otherwise(LONGEST["zh"])
-    over = pl.sum_horizontal(map(_size, PART_NAMES)).cast(pl.Int32) - longest
-    framed = framed.with_columns(over.alias("_over"))
-    for name in LEFT_OUT_FIRST:
-        framed = framed.with_columns(
-            pl.when(pl.col("_over") <= 0).then(_column(name)).alias(_column(name)),
-            (pl.col("_over") - pl.when(pl.col("_over") > 0).then(_size(name)).fill_null(0)).alias("_over"),
-        )
-    return framed.drop("_over")
+    def _of_chunk(self, rows: pl.DataFrame) -> pl.Series:
+        chosen = self._shortened(self._chosen(rows), rows["lang"])
+        begun = np.zeros(rows.height, np.bool_)
+        told = []
+        for paragraph in PARAGRAPHS:
+            glue = np.where(begun, np.int32(PARAGRAPH), np.int32(ALONE))
+            for name in paragraph:
+                numbers, part = chosen[name], self._parts[name]
+                told.append(part.texts.gather(3 * numbers + glue).alias(name))
+                spoken = part.sizes[numbers] > 0
+                glue[spoken] = GOES_ON
+                begun |= spoken
+        return pl.select(pl.concat_str(told).alias("scene")).to_series()
 
+    def _chosen(self, rows: pl.DataFrame) -> dict[str, Ints]:
+        """The number of each part's text in each row."""
+        bits = _phrasing_bits(rows["persona_id"])
+        codes: dict[str, Ints] = {}
+        chosen = {}
+        for bit, (name, part) in enumerate(self._parts.items()):
+            for key in part.keys:
+                if key not in codes:
+                    codes[key] = self._codes(rows, key)
+            numbers = part.numbers[tuple(codes[key] for key in part.keys)]
+            chosen[name] = numbers + ((bits >> np.uint64(bit)) & np.uint64(1)).astype(np.int32) * (numbers > 0)
+        return chosen
 
-def _told_types(part: str) -> dict[str, type[pl.DataType]]:
-    return {_column(part): pl.String, _size(part): pl.UInt16}
+    def _shortened(self, chosen: dict[str, Ints], langs: pl.Series) -> dict[str, Ints]:
+        longest = np.array([LONGEST[lang] for lang in self._enums["lang"].categories], np.int32)
+        over = sum(part.sizes[chosen[name]] for name, part in self._parts.items()) - longest[langs.to_physical()]
+        for name in LEFT_OUT_FIRST:
+            too_long = over > 0
+            over -= np.where(too_long, self._parts[name].sizes[chosen[name]], np.int32(0))
+            chosen[name] = np.where(too_long, np.int32(0), chosen[name])
+        return chosen
 
+    def _codes(self, rows: pl.DataFrame, key: str) -> Ints:
+        column = rows[key] if key not in self._enums else rows[key].cast(self._enums[key]).to_physical()
+        return column.to_numpy().astype(np.int32) + (key in STEPS)
 
-def _column(part: str) -> str:
-    """Parts share their names with the columns they tell of."""
-    return f"_{part}_part"
+    def _levels(self, key: str) -> dict[str | int, int]:
+        """Codes of a key's values."""
+        if key in STEPS:
+            return {-1: 0, 0: 1, 1: 2}
+        return {level: code for code, level in enumerate(self._enums[key].categories)}
 
-
-def _size(part: str) -> str:
-    return f"_{part}_size"
-
-
-def _table(part: Part, enums: dict[str, pl.Enum]) -> pl.DataFrame:
-    rows = [
-        (*key, phrasing, texts[phrasing] or None, min(length(texts[phrasing]), LONGEST_PART))
-        for key, texts in part.texts.items()
-        for phrasing in (0, 1)
-    ]
-    types = {key: enums.get(key, pl.Int8 if key in {"pace", "energy"} else pl.String) for key in part.keys}
-    return pl.DataFrame(rows, schema={**types, "_phrasing": pl.UInt8, **_told_types(part.name)}, orient="row")
+    def _numbered(self, part: Part, langs: Mapping[str, str]) -> _Texts:
+        levels = [self._levels(key) for key in part.keys]
+        numbers = np.zeros([len(codes) for codes in levels], np.int32)
+        sizes, texts = [0], [""] * 3
+        for key, phrasings in part.texts.items():
+            numbers[tuple(codes[value] for codes, value in zip(levels, key, strict=True))] = len(sizes)
+            first = str(key[0])
+            gap = GAP[langs.get(first, first)]
+            for text in phrasings:
+                sizes.append(min(length(text), LONGEST_PART))
+                texts += [text, gap + text, "\n\n" + text] if text else [""] * 3
+        return _Texts(part.keys, numbers, np.array(sizes, np.int32), pl.Series(texts, dtype=pl.String))
 
 
 def length(text: str) -> int:
@@ -95,16 +137,7 @@ def length(text: str) -> int:
     return len(text) if 3 * chinese > len(text) else len(text.split())
 
 
-def _concatenated() -> pl.Expr:
-    def scene(gap: str) -> pl.Expr:
-        paragraphs = [pl.concat_str(map(_column, names), separator=gap, ignore_nulls=True) for names in PARAGRAPHS]
-        told = [pl.when(paragraph != "").then(paragraph) for paragraph in paragraphs]
-        return pl.concat_str(told, separator="\n\n", ignore_nulls=True)
-
-    return pl.when(pl.col("lang") == "en").then(scene(GAP["en"])).otherwise(scene(GAP["zh"]))
-
-
-def _phrasing_bits(ids: pl.Series) -> pl.Series:
+def _phrasing_bits(ids: pl.Series) -> npt.NDArray[np.uint64]:
     """splitmix64 of the ids (as kernel.mix), one bit for each part."""
     x = ids.to_numpy().astype(np.uint64)
     x ^= x >> np.uint64(30)
@@ -112,7 +145,7 @@ def _phrasing_bits(ids: pl.Series) -> pl.Series:
     x ^= x >> np.uint64(27)
     x *= np.uint64(0x94D049BB133111EB)
     x ^= x >> np.uint64(31)
-    return pl.Series(ids.name, x)
+    return x
 
 
 def deployable(rows: pl.LazyFrame, plan: Plan) -> pl.LazyFrame:

@@ -4,7 +4,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -47,35 +46,37 @@ class _Source:
         self.expansion, self.columns = Expansion(plan, rows), Columns(plan)
         self.schema = matrix_schema(plan) | ({"scene": pl.String()} if seeds else {})
 
-    @cached_property
-    def scenes(self) -> Scenes:
-        return Scenes(self.plan, self.seeds, self.settings)
-
     def batches(
         self, with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         wanted = list(self.schema) if with_columns is None else with_columns
         clauses = _conjuncts(predicate) if predicate is not None else []
         asked = {*wanted, *(name for clause in clauses for name in clause.meta.root_names())}
-        needed = asked | self.scenes.needs if "scene" in asked else asked
-        computed = [name for name in COLUMNS if name in needed]
-        axes = max((self.columns.axes_for(name) for name in computed), default=0)
         # polars hands down a slice only where it comes before the predicate, so that all rows count towards it;
         # `filter` then `head` it cuts itself.
         left = self.expansion.rows if n_rows is None else n_rows
         skipping = clauses if n_rows is None else []
+        seeds = self._seeds_for(skipping)
+        scenes = self._scenes(seeds) if "scene" in asked else None
+        needed = asked | scenes.needs if scenes is not None else asked
+        computed = [name for name in COLUMNS if name in needed]
+        axes = max((self.columns.axes_for(name) for name in computed), default=0)
         by_id = [clause for clause in skipping if {*clause.meta.root_names()} <= {*OF_ID}]
 
         def batch(parts: Parts) -> pl.DataFrame:
             frame = self.columns.frame(self.expansion.decoded(self._kept(parts, by_id), axes), computed)
-            return self.scenes.told(frame.lazy()).collect() if "scene" in asked else frame
+            return scenes.told(frame.lazy()).collect() if scenes is not None else frame
 
-        for frame in _ahead(batch, self._runs(self._seeds_for(skipping))):
+        for frame in _ahead(batch, self._runs(seeds)):
             met = frame.head(left)
             left -= met.height
             yield (met if predicate is None else met.filter(predicate)).select(wanted)
             if left <= 0:
                 return
+
+    def _scenes(self, ordinals: npt.NDArray[np.int64]) -> Scenes:
+        met = {self.plan.seeds[ordinal].id for ordinal in ordinals}
+        return Scenes(self.plan, [seed for seed in self.seeds if seed.id in met], self.settings)
 
     def _seeds_for(self, clauses: Sequence[pl.Expr]) -> npt.NDArray[np.int64]:
         """Ordinals of the seeds of which some row may meet all ``clauses``."""

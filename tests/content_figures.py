@@ -29,7 +29,7 @@ POVERTY = re.compile(
     re.IGNORECASE,
 )
 CRIME = re.compile(
-    r"\b(crime|thief|theft|stole\w*|robbed|gang|prison|jail|smuggl\w*|bribe\w*)\b|偷|抢|坐牢|贿|走私|贼|骗",
+    r"\b(crime|thief|theft|stole\w*|robbed|gang|prison|jail|smuggl\w*|bribe\w*)\b|偷|抢劫|打劫|坐牢|贿|走私|贼|骗",
     re.IGNORECASE,
 )
 

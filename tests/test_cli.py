@@ -321,6 +321,21 @@ def test_query_answers_over_the_stored_and_the_computed_matrix(
     assert shown.out.splitlines()[-1] == "2 rows"
 
 
+@pytest.mark.parametrize("frame", ["deploy", "scene"])
+@pytest.mark.parametrize("source", [[], ["--virtual", str(ROWS)]])
+def test_query_writes_scenes_as_show_tells_them(
+    run: Run, out: Path, tmp_path: Path, source: list[str], frame: str
+) -> None:
+    file = tmp_path / "scenes.jsonl"
+    sql = "SELECT persona_id, scene FROM personas ORDER BY persona_id LIMIT 3"
+    done = run("query", sql, "--to", file, "--frame", frame, "--out", out, *source)
+    assert (done.code, done.out) == (0, f"3 rows, 0.0 MB: {file}\n")
+    written = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    shown = [run("show", row["persona_id"], "--frame", frame, "--out", out, "--json").document for row in written]
+    assert [row["scene"] for row in written] == [one["scene"] for one in shown]
+    assert run("query", sql, "--to", file, "--out", out, "--json", *source).document == {"rows": 3, "file": str(file)}
+
+
 def test_query_shows_every_row_and_column_it_was_asked_for(run: Run, out: Path, version: Version) -> None:
     done = run("query", "SELECT persona_id FROM personas", "--out", out)
     ids = {str(value) for value in version.scan().collect()["persona_id"]}

@@ -202,7 +202,7 @@ def test_mix_is_the_finaliser_of_splitmix64() -> None:
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))
 def test_scenes_choose_phrasings_by_the_same_mix(ids: list[int]) -> None:
     bits = _phrasing_bits(pl.Series("persona_id", ids, pl.UInt64))
-    assert bits.to_list() == [int(mix(np.uint64(one))) for one in ids]
+    assert bits.tolist() == [int(mix(np.uint64(one))) for one in ids]
 
 
 @pytest.mark.parametrize("affinity", [1, 256])

@@ -23,8 +23,8 @@ from pipeline.packs.persona import BATCH
 from pipeline.pairing import ASSERTED
 from pipeline.plan import Plan
 from pipeline.provenance import mixing_fault
-from pipeline.scene_parts import GAP, SceneSettings, bare, raised
-from pipeline.scenes import with_scenes
+from pipeline.scene_parts import FRAMES, GAP, Frame, SceneSettings, bare, raised
+from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
 from pipeline.store import described
 
@@ -70,21 +70,21 @@ def _write_lines(
     path: Path, rows: pl.DataFrame, plan: Plan, seeds: dict[str, Seed], samples: dict[str, Sample],
     settings: SceneSettings,
 ) -> None:  # fmt: skip
+    met = [seeds[seed_id] for seed_id in rows["seed_id"].unique(maintain_order=True)]
+    told = {frame: Scenes(plan, met, settings.model_copy(update={"frame": frame})) for frame in FRAMES}
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         for batch in rows.iter_slices(BATCH):
-            for row in _with_fitting_scenes(batch, plan, list(seeds.values()), settings):
+            for row in _with_fitting_scenes(batch, told):
                 document = example(row, seeds[row["seed_id"]], samples[row["sample_id"]], plan.axes)
                 stream.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
-def _with_fitting_scenes(
-    batch: pl.DataFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings
-) -> Iterator[dict[str, Any]]:
+def _with_fitting_scenes(batch: pl.DataFrame, told: dict[Frame, Scenes]) -> Iterator[dict[str, Any]]:
     """Where the sample has the persona's scenario and state they are asserted; elsewhere only what deploy knows is."""
     asserted = pl.col("rung").is_in(ASSERTED)
     framed = [
-        with_scenes(batch.filter(chosen).lazy(), plan, seeds, settings.model_copy(update={"frame": frame})).collect()
-        for frame, chosen in (("scene", asserted), ("deploy", ~asserted))
+        told[frame].told(batch.filter(chosen).lazy()).collect()
+        for frame, chosen in zip(FRAMES, (~asserted, asserted), strict=True)
     ]
     return pl.concat(framed).sort("persona_id").iter_rows(named=True)
 

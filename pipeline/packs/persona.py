@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.axes import Axes
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
-from pipeline.scenes import with_scenes
+from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
 
 BATCH = 10_000  # personas whose scenes are in memory at once: about 15 MB of text
@@ -35,8 +35,9 @@ class Persona:
 
 def personas(rows: pl.DataFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> Iterator[Persona]:
     """The personas of ``rows`` in order, their scenes joined batch by batch."""
-    by_id = {seed.id: seed for seed in seeds}
+    met = set(rows["seed_id"].unique())
+    by_id = {seed.id: seed for seed in seeds if seed.id in met}
+    scenes = Scenes(plan, list(by_id.values()), settings)
     for batch in rows.iter_slices(BATCH):
-        met = [by_id[seed_id] for seed_id in batch["seed_id"].unique(maintain_order=True)]
-        for row in with_scenes(batch.lazy(), plan, met, settings).collect().iter_rows(named=True):
+        for row in scenes.told(batch.lazy()).collect().iter_rows(named=True):
             yield Persona(row, by_id[row["seed_id"]], row["scene"], plan.axes)
