@@ -1,4 +1,4 @@
-"""The build flow: validate, plan, expand, write, pair, verify, report.
+"""The build flow: compile once, validate, plan, expand, write, pair, verify, report.
 
 Stages hand each other paths.  What a stage leaves stands under a name that holds the hash of what it was made from, so
 a stage whose result stands is done; Prefect's own cache would call it done after the file had been deleted.
@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from pipeline.build import (
     pair_version,
     peak_rss_mb,
 )
+from pipeline.compiled import SIDES, is_compiled
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
 from pipeline.files import discard, exclusive, file_sha256
@@ -55,6 +57,12 @@ from pipeline.store import (
 SHARDS_A_TASK = 4
 
 Batch = list[tuple[int, int, int]]
+
+
+@task(name="compile", cache_policy=NO_CACHE)
+def compile_kernel() -> None:
+    with worker_pool(len(SIDES)) as pool, ThreadPoolExecutor(len(SIDES)) as threads:
+        list(threads.map(pool.run, SIDES))
 
 
 @task(cache_policy=NO_CACHE)
@@ -123,6 +131,9 @@ def build(config: RunConfig, progress: bool = True) -> BuildResult:
 def _built(config: RunConfig, progress: bool) -> BuildResult:
     began = time.perf_counter()
     stages: dict[str, float] = {}
+    if not is_compiled():
+        with _timed(stages, "compile", progress):
+            compile_kernel()
     with _timed(stages, "validate", progress):
         inputs = validate(config)
         samples = validate_samples(config, inputs)

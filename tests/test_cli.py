@@ -595,7 +595,7 @@ def test_build_makes_a_matrix_and_prints_one_json_object_last(run: Run, tmp_path
     result = json.loads(line)
     assert result.keys() == {"version_dir", "rows", "seeds", "stages", "peak_rss_mb", "total_s"}
     assert (result["rows"], result["seeds"]) == (20_000, 10)
-    assert list(result["stages"]) == STAGES
+    assert [stage for stage in result["stages"] if stage != "compile"] == STAGES
     assert 0 < sum(result["stages"].values()) <= result["total_s"]
     assert result["peak_rss_mb"] > 50
     assert {path.name for path in (tmp_path / result["version_dir"]).iterdir()} == {

@@ -33,6 +33,13 @@ from tests.small_versions import SHARD_ROWS, built
 
 ROWS = 300_000  # three shards
 STAGES = ["validate", "plan", "expand", "write", "pair", "verify", "report"]
+
+
+def stages(result: BuildResult) -> list[str]:
+    """The stages of a build; the first on a machine compiles before them."""
+    return [stage for stage in result.stages if stage != "compile"]
+
+
 PROMPT = 15  # seconds; two where nothing else runs
 PERSONAS = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 MARKER = "PERSONAS_TEST_RUN"
@@ -200,7 +207,7 @@ def test_a_build_tells_what_it_made_and_how_long_each_stage_took(
 ) -> None:
     config, result = two_workers
     assert (result.rows, result.seeds) == (ROWS, len(seeds))
-    assert list(result.stages) == STAGES
+    assert stages(result) == STAGES
     assert 0 < sum(result.stages.values()) <= result.total_s
     assert result.peak_rss_mb > 100
     version = current_version(config.out)
@@ -279,7 +286,7 @@ def changed(samples: list[Sample]) -> list[Sample]:
 
 
 def test_other_samples_make_another_version_of_the_same_rows(in_turn: InTurn) -> None:
-    assert [list(result.stages) for result in in_turn.results] == [
+    assert [stages(result) for result in in_turn.results] == [
         STAGES,
         ["validate", "plan", "pair", "verify", "report"],
         ["validate", "plan", "verify", "report"],

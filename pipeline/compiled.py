@@ -1,0 +1,74 @@
+"""The kernel, compiled before it is needed, by two processes side by side.
+
+numba compiles on first use, one function after the other: about 20 seconds of one core for the whole kernel.  The two
+sides share little, so that two cores need little more than half of it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import kernel
+from pipeline.axes import TREE
+from pipeline.coverage import all_cells
+from pipeline.fit import fit, likeliest_personas, neutral_weights, reachable
+from pipeline.rules import Tables
+
+OUTERMOST = ("add_all_marginals", "likeliest_of", "count_sequence", "cover_cells", "expand", "mean_logs", "place_rows")
+
+
+def is_compiled() -> bool:
+    """Whether numba's cache holds the kernel as it stands; taken to be so where an index is newer than the source."""
+    since = Path(kernel.__file__).stat().st_mtime
+    for name in OUTERMOST:
+        function = getattr(kernel, name)
+        index = f"kernel.{name}-{function.py_func.__code__.co_firstlineno}.*.nbi"
+        if not any(path.stat().st_mtime >= since for path in Path(function.stats.cache_path).glob(index)):
+            return False
+    return True
+
+
+# Run on axes of two levels each: types are all that the compiler looks at.
+
+
+def compile_fit() -> None:
+    """What fits a plan, tells which cells it can reach, and places and weighs single rows."""
+    tables, work = _two_levels(), kernel.new_scratch(_two_levels())
+    masks, cells = np.ones((1, len(TREE), 2), np.bool_), all_cells(tables, 3)
+    fitted = fit(tables, masks, reachable(tables, masks), np.ones(1), [[0.5, 0.5]] * len(TREE))
+    likeliest_personas(tables, fitted.weights, masks)
+    codes, numbers = np.zeros((1, len(TREE)), np.uint8), np.zeros(1, np.int64)
+    kernel.place_rows(tables, fitted.weights, masks, np.zeros(1, np.uint64), numbers, codes, numbers, work)
+    kernel.mean_logs(tables, np.zeros(257, np.int64), codes, numbers)
+    kernel.possible_cells(tables, fitted.weights, masks[0], *cells, np.zeros(cells.offsets[-1], np.bool_), work)
+
+
+def compile_rows() -> None:
+    """What expands, counts and covers."""
+    tables, work, cells = _two_levels(), kernel.new_scratch(_two_levels()), all_cells(_two_levels(), 3)
+    masks, weights = np.ones((1, len(TREE), 2), np.bool_), neutral_weights(tables)
+    codes, counts = np.zeros((1, len(TREE)), np.uint8), np.zeros(cells.offsets[-1], np.int32)
+    hashes, one = np.zeros(1, np.uint64), np.ones(1, np.int64)
+    kernel.expand(tables, weights, masks[0], hashes[0], np.zeros(1, np.uint32), codes, work)
+    kernel.count_cells(codes, tables.cards, *cells, counts, 1)
+    kernel.count_sequence(tables, weights, masks[0], hashes[0], 0, 1, *cells, counts, 1, work)
+    kernel.cover_cells(tables, weights, masks, masks, one, *cells, np.zeros(1, np.int64), counts, one, codes, work)
+
+
+SIDES: tuple[Callable[[], None], ...] = (compile_fit, compile_rows)
+
+
+def _two_levels() -> Tables:
+    fits = np.full((2, 2), 256, np.uint16)
+    return Tables(
+        cards=np.full(len(TREE), 2),
+        parents=np.array([axis.parent for axis in TREE]),
+        domain_of=np.zeros(2, np.int64),
+        family_of=np.zeros(2, np.int64),
+        scenario_state=fits,
+        scenario_tone=fits,
+        state_tone=fits,
+        domain_state_family=np.full((1, 2, 1), 256, np.uint16),
+        edges=np.full((len(TREE), 2, 2), 256, np.uint16),
+    )
