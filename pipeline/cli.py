@@ -259,7 +259,8 @@ def plan(
         covered, feasible = cells_covered(made, of)
         met[of] = {"covered": covered, "feasible": feasible}
     covering = len(made.coverage.seeds)
-    summary = {"plan": made.id, "base_rows": made.base_rows, "coverage_rows": covering, **met}
+    own = made.report["own"]
+    summary = {"plan": made.id, "base_rows": made.base_rows, "coverage_rows": covering, **met, "own": own}
     if as_json:
         _print_json(summary | {"axes": made.report["axes"]})
         return
@@ -278,6 +279,8 @@ def plan(
     told = [f"{cells['covered']:,} of {cells['feasible']:,} feasible {what}" for what, cells in met.items()]
     counted = " and ".join(told if met["triples"]["feasible"] else told[:1])
     console.print(f"plan {made.id}: {counted} covered at {made.base_rows:,} rows, {covering:,} coverage rows")
+    console.print(f"from {own['from']:,} rows on, a seed has every pair of domain and tone family that it can take; "
+                  f"{own['rows']:,} of the coverage rows are for that")  # fmt: skip
     for what, cells in met.items():
         if cells["covered"] < cells["feasible"]:
             missing = cells["feasible"] - cells["covered"]
@@ -503,13 +506,16 @@ def verify(
         for fault in faults:
             console.print(fault, markup=False)
         if quality is not None:
-            triples = ""
+            triples = own = ""
             if quality.triples_feasible:
                 triples = f"and {quality.triples_covered:,} of {quality.triples_feasible:,} feasible triples "
+            if quality.own_seeds:
+                own = (f"{quality.own_seeds:,} seeds lack {quality.own_missed} of the pairs of domain and tone family "
+                       "that they can take; ")  # fmt: skip
             console.print(
                 f"{quality.rows:,} rows; {quality.broken_rules} break a rule, {quality.broken_locks} a lock, "
                 f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible "
-                f"pairs {triples}occur; total variation to attainable shares at most {quality.worst_distance:.4f}"
+                f"pairs {triples}occur; {own}total variation to attainable shares at most {quality.worst_distance:.4f}"
             )
         console.print(f"{what}: {len(faults)} faults" if faults else f"{what}: whole")
     raise typer.Exit(1 if faults else 0)

@@ -53,6 +53,10 @@ def compile_rows() -> None:
     kernel.expand(tables, weights, masks[0], hashes[0], np.zeros(1, np.uint32), codes, work)
     kernel.count_cells(codes, tables.cards, *cells, counts, 1)
     kernel.count_sequence(tables, weights, masks[0], hashes[0], 0, 1, *cells, counts, 1, work)
+    pairs = np.zeros((1, 1, 1), np.bool_)
+    kernel.add_own_pairs(tables, weights, masks, np.ones(1, np.bool_), pairs, work)
+    kernel.strike_own_pairs(tables, weights, masks, hashes, one, pairs, work)
+    kernel.cover_own(tables, weights, masks[0], one - 1, one - 1, codes, work)
     kernel.cover_cells(tables, weights, masks, masks, one, *cells, np.zeros(1, np.int64), counts, one, codes, work)
 
 

@@ -676,3 +676,61 @@ def place_rows(
         if row == 0 or hosts[row] != hosts[row - 1]:
             weigh(tables, weights, masks[hosts[row]], work)
         places[row] = position(tables, codes[row], hashes[hosts[row]], work)
+
+
+@_jit
+def add_own_pairs(
+    tables: Tables, weights: Weights, masks: Masks, wanted: npt.NDArray[np.bool_], pairs: Masks, work: Scratch
+) -> None:
+    """Mark in ``pairs``, (seeds, domains, tone families), what each seed of ``wanted`` can take together."""
+    codes = np.zeros(3, np.uint8)
+    states = np.zeros(tables.cards[1], np.uint64)
+    for seed in range(len(masks)):
+        if not wanted[seed] or not weigh(tables, weights, masks[seed], work):
+            continue
+        for s in range(tables.cards[0]):
+            if work.scenario[s] == U64(0):
+                continue
+            codes[0] = s
+            conditional(tables, USER_STATE, codes, work)
+            for u in range(tables.cards[1]):
+                states[u] = work.row[u]
+            for u in range(tables.cards[1]):
+                if states[u] > U64(0) and _tones(tables, s, u, work) > U64(0):
+                    for t in range(tables.cards[2]):
+                        if work.row[t] > U64(0):
+                            pairs[seed, tables.domain_of[s], tables.family_of[t]] = True
+
+
+@_jit
+def strike_own_pairs(
+    tables: Tables, weights: Weights, masks: Masks, hashes: U64s, lengths: Places, pairs: Masks, work: Scratch
+) -> None:
+    """Strike from ``pairs`` those that the first ``lengths`` rows of each seed's sequence have."""
+    codes = np.zeros(3, np.uint8)
+    for seed in range(len(masks)):
+        if lengths[seed] > 0:
+            weigh(tables, weights, masks[seed], work)
+        for k in range(lengths[seed]):
+            decode(tables, point(hashes[seed], U64(k)), codes, work)
+            pairs[seed, tables.domain_of[codes[0]], tables.family_of[codes[2]]] = False
+
+
+@_jit
+def cover_own(
+    tables: Tables, weights: Weights, mask: Masks, domains: Places, families: Places, codes: U8Codes, work: Scratch
+) -> None:
+    """Into ``codes``, (rows, axes): a persona of the seed for each domain and tone family, which it must be able to
+    take together."""
+    narrowed = np.empty_like(mask)
+    for row in range(len(domains)):
+        for axis in range(mask.shape[0]):
+            for level in range(mask.shape[1]):
+                open_ = mask[axis, level]
+                if axis == 0 and level < tables.cards[0]:
+                    open_ = open_ and tables.domain_of[level] == domains[row]
+                elif axis == 2 and level < tables.cards[2]:
+                    open_ = open_ and tables.family_of[level] == families[row]
+                narrowed[axis, level] = open_
+        weigh(tables, weights, narrowed, work)
+        decode(tables, mix(U64(row + 1)), codes[row], work)

@@ -118,9 +118,10 @@ class Expansion:
                           codes[part], work)  # fmt: skip
             off = np.nonzero(chosen >= SEQUENCE_END)[0]
             if len(off):
-                slots, covering = plan.coverage_of(seed)
-                order = np.argsort(slots)
-                codes[part][off] = covering[order[np.searchsorted(slots, chosen[off], sorter=order)], :axes]
+                frozen = plan.coverage_of(seed)
+                order = np.argsort(frozen.variants)
+                found = order[np.searchsorted(frozen.variants, chosen[off], sorter=order)]
+                codes[part][off] = frozen.codes[found, :axes]
         return Rows(seeds, taken, codes)
 
     def frame(self, start: int, stop: int) -> pl.DataFrame:

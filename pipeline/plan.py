@@ -15,16 +15,16 @@ import numpy.typing as npt
 
 from pipeline import kernel
 from pipeline.axes import AXIS_NAMES, Axes
-from pipeline.coverage import NO_AXIS, Coverage, CoverageRows, all_cells, cover
+from pipeline.coverage import NO_AXIS, Coverage, CoverageRows, all_cells, cover, own_from
 from pipeline.documents import canonical_json
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import Fit, Floats, Weights, fit, likeliest_personas, reachable, total_variation
-from pipeline.kernel import SEQUENCE_END, Scratch, U8Codes
+from pipeline.kernel import SEQUENCE_END, Scratch
 from pipeline.quotas import apportion
 from pipeline.rules import Masks, Tables, compile_tables, seed_masks
 from pipeline.seeds import TRAITS, Seed
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 CELLS: tuple[Literal["pairs", "triples"], ...] = ("pairs", "triples")
 ID_BITS = 32  # persona_id = seed ordinal · 2^32 + variant
 MAX_SEEDS = 1 << 21  # so that ids stay below 2^53, which JSON readers keep exact
@@ -81,7 +81,6 @@ class Plan:
     seeds: tuple[PlannedSeed, ...]  # by ordinal
     base_rows: int
     coverage: CoverageRows
-    prefixes: tuple[int, ...]  # rows of a seed's sequence that come before its coverage rows
     report: dict[str, Any]  # what the fit and the coverage reached; not part of the recipe
 
     @cached_property
@@ -100,10 +99,11 @@ class Plan:
     def _coverage_starts(self) -> npt.NDArray[np.int64]:
         return np.searchsorted(self.coverage.seeds, np.arange(len(self.seeds) + 1))
 
-    def coverage_of(self, seed: int) -> tuple[npt.NDArray[np.uint32], U8Codes]:
-        """Variants and codes of a seed's coverage rows, in the order in which they join it."""
+    def coverage_of(self, seed: int) -> CoverageRows:
+        """A seed's coverage rows, in the order in which they join it."""
         own = slice(int(self._coverage_starts[seed]), int(self._coverage_starts[seed + 1]))
-        return self.coverage.variants[own], self.coverage.codes[own]
+        seeds, variants, joins, codes = self.coverage
+        return CoverageRows(seeds[own], variants[own], joins[own], codes[own])
 
     @cached_property
     def ordinals(self) -> dict[str, int]:
@@ -157,7 +157,6 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int, triples: bool |
         ),
         base_rows=base_rows,
         coverage=coverage.rows,
-        prefixes=tuple(coverage.prefixes),
         report=_report(axes, fitted, coverage, tables, strength),
     )
 
@@ -228,9 +227,9 @@ def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> 
     if not 0 <= seed < len(plan.seeds):
         raise UsageError(f"the plan has no seed with ordinal {seed:,}; it has {len(plan.seeds):,}")
     if variant >= SEQUENCE_END:
-        slots, codes = plan.coverage_of(seed)
-        for place in np.nonzero(slots == variant)[0]:
-            return tuple(codes[place].tolist())
+        frozen = plan.coverage_of(seed)
+        for place in np.nonzero(frozen.variants == variant)[0]:
+            return tuple(frozen.codes[place].tolist())
         raise UsageError(f"{plan.seeds[seed].id} has no coverage slot {variant - SEQUENCE_END:,} in this plan")
     scratch = work or kernel.new_scratch(plan.tables)
     kernel.weigh(plan.tables, plan.weights, plan.masks[seed], scratch)
@@ -243,14 +242,11 @@ def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> 
 def variants(plan: Plan, seed: int, rows: int) -> tuple[int, list[int]]:
     """The first ``rows`` rows of a seed in id order: the sequence up to a length, then single variants.
 
-    A seed's rows come in one fixed order, whatever the total: its sequence up to ``prefixes``, its coverage rows, then
-    the rest of the sequence without those pulled forward.  So a larger matrix holds every row of a smaller one.
+    A seed's rows come in one fixed order, whatever the total: its sequence, with each coverage row where it joins, and
+    without the rows of the sequence that have joined before.  So a larger matrix holds every row of a smaller one.
     """
-    extra = plan.coverage_of(seed)[0].tolist()
-    prefix = plan.prefixes[seed]
-    if rows <= prefix:
-        return rows, []
-    taken = extra[: rows - prefix]
+    frozen = plan.coverage_of(seed)
+    taken = frozen.variants[frozen.joins < rows].tolist()
     length = rows - len(taken)
     for k in sorted(taken):
         if k < length:
@@ -267,7 +263,8 @@ def split_id(persona: int) -> tuple[int, int]:
 
 
 def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables, strength: int) -> dict[str, Any]:
-    """What was aimed at and what was reached, by axis, by pair of axes, and by triple where they are covered."""
+    """What was aimed at and what was reached, by axis, by pair of axes, and by triple where they are covered; and the
+    rows that cover pairs of domain and tone family for their own seed."""
     by_axis = {}
     distances = zip(
         total_variation(fitted.targets, fitted.attainable),
@@ -293,7 +290,7 @@ def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables, strengt
             "feasible": int(coverage.feasible[own].sum()),
             "covered": int(coverage.covered[own].sum()),
         }
-    return {"axes": by_axis, **met}
+    return {"axes": by_axis, **met, "own": {"from": own_from(tables), "rows": coverage.own}}
 
 
 def cells_covered(plan: Plan, of: Literal["pairs", "triples"]) -> tuple[int, int]:
@@ -326,7 +323,6 @@ def recipe(plan: Plan) -> dict[str, Any]:
             for seed in plan.seeds
         ],
         "coverage": {name: column.T.tolist() for name, column in plan.coverage._asdict().items()},
-        "prefixes": plan.prefixes,
     }
 
 

@@ -85,8 +85,8 @@ def _plan(document: dict[str, Any]) -> Plan:
         coverage=CoverageRows(
             np.array(covering["seeds"], np.uint32),
             np.array(covering["variants"], np.uint32),
+            np.array(covering["joins"], np.uint32),
             np.ascontiguousarray(np.array(covering["codes"], np.uint8).reshape(len(cards), -1).T),
         ),
-        prefixes=tuple(document["prefixes"]),
         report=document["report"],
     )

@@ -16,7 +16,7 @@ from dataframely.exc import SchemaError, ValidationError
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
-from pipeline.coverage import NO_AXIS, all_cells
+from pipeline.coverage import NO_AXIS, all_cells, own_pairs
 from pipeline.kernel import count_cells
 from pipeline.matrix import Columns, Expansion, Rows, codes_of
 from pipeline.pairing import Pairer, samples_digest, samples_table
@@ -28,10 +28,10 @@ from pipeline.store import OF_PAIRINGS, Version, file_faults, paired_content, ro
 
 @dataclass(frozen=True)
 class Quality:
-    """Figures of one matrix; the first four must be zero."""
+    """Figures of one matrix."""
 
     rows: int
-    broken_rules: int
+    broken_rules: int  # this, the next three and own_missed must be zero
     broken_locks: int
     duplicates: int
     not_of_plan: int  # rows that decoding their id does not give
@@ -41,6 +41,8 @@ class Quality:
     triples_feasible: int  # 0 where the plan does not cover triples; see TRIPLES_FROM
     triples_certified: int
     triples_covered: int
+    own_seeds: int  # seeds with rows enough to have every pair of domain and tone family they can take
+    own_missed: int  # such pairs that their seed has no row in
     distance: dict[str, float]  # total variation of each axis to its attainable shares
 
     @property
@@ -55,6 +57,7 @@ class Quality:
             "rows that are not their plan's": self.not_of_plan,
             "certified pairs that no row has": max(0, self.pairs_certified - self.pairs_covered),
             "certified triples that no row has": max(0, self.triples_certified - self.triples_covered),
+            "pairs of domain and tone family that their seed has no row in": self.own_missed,
         }
         return [f"{count:,} {what}" for what, count in counts.items() if count]
 
@@ -121,6 +124,8 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
     levels = np.zeros(plan.weights.shape, np.int64)
     broken_rules = broken_locks = not_of_plan = done = 0
     doubles = _Doubles(plan)
+    due = np.array(expansion.quotas) >= plan.report["own"]["from"]
+    own = own_pairs(plan.tables, plan.weights, plan.masks, due)
     for shard in shards:
         PersonaMatrix.validate(shard)
         found = codes_of(plan, shard)
@@ -129,6 +134,7 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
         not_of_plan += _differing(shard, columns.frame(expansion.codes(done, min(rows, done + shard.height))))
         doubles.add(found)
         count_cells(found.codes, plan.tables.cards, *cells, counts, 1)
+        own[found.seeds, plan.tables.domain_of[found.codes[:, 0]], plan.tables.family_of[found.codes[:, 2]]] = False
         for axis in range(len(AXIS_NAMES)):
             levels[axis] += np.bincount(found.codes[:, axis], minlength=plan.weights.shape[1])
         done += shard.height
@@ -147,6 +153,8 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
         triples_feasible=triples_feasible,
         triples_certified=triples if promised else 0,
         triples_covered=int((counts[first_triple:] > 0).sum()),
+        own_seeds=int(due.sum()),
+        own_missed=int(own.sum()),
         distance=distances(plan, levels),
     )
 

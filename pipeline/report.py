@@ -67,6 +67,7 @@ def render(version: Version, quality: Quality) -> str:
         triples=plan.report["triples"],
         certified={of: cells_covered(plan, of) for of in CELLS},
         coverage_rows=len(plan.coverage.seeds),
+        own=plan.report["own"],
         pair_chart=_pair_chart(plan),
         pairing=_pairing(version, plan) if version.manifest.samples_content is not None else None,
         scenes=list(_scenes(version, plan)),

@@ -89,7 +89,7 @@ def worlds(draw: st.DrawFn) -> World:
                     stances=("companion",), allowed=(), fingerprint="")
         for seed in seeds
     )  # fmt: skip
-    plan = Plan(picked, model.tables, model.weights, planned, 1, (), (), {})
+    plan = Plan(picked, model.tables, model.weights, planned, 1, (), {})
     rows = _rows(plan, model, rng)
     levels = rows.to_dicts()
     names = {split: iter(ids("sample", split)) for split in SPLITS}

@@ -236,7 +236,8 @@ def test_plan_tells_what_is_reached_and_saves_what_show_can_use(run: Run, run_fi
     done = run("plan", "-c", run_file, "--out", "made/plan.json", "--json")
     assert done.code == 0
     document = done.document
-    assert document.keys() == {"plan", "base_rows", "coverage_rows", "pairs", "triples", "axes"}
+    assert document.keys() == {"plan", "base_rows", "coverage_rows", "pairs", "triples", "own", "axes"}
+    assert document["own"] == {"from": 2_000, "rows": 0}
     assert (document["plan"], document["base_rows"]) == (golden_plan().id, ROWS)
     assert document["pairs"]["covered"] == document["pairs"]["feasible"] > 0
     assert document["axes"].keys() == golden_plan().report["axes"].keys()
@@ -248,6 +249,7 @@ def test_plan_tells_what_is_reached_and_saves_what_show_can_use(run: Run, run_fi
     assert human.code == 0
     assert f"plan {golden_plan().id}: " in human.out
     assert "feasible pairs covered at 150 rows" in human.out
+    assert "from 2,000 rows on, a seed has every pair of domain and tone family that it can take" in human.out
 
 
 def test_a_plan_is_not_used_with_seeds_that_have_changed(run: Run, run_file: Path, tmp_path: Path) -> None:

@@ -10,16 +10,44 @@ from hypothesis import strategies as st
 
 from pipeline.axes import Axes, Rule
 from pipeline.axis_files import load_axes
-from pipeline.coverage import NO_AXIS, Coverage, all_cells, cover, unreachable
+from pipeline.coverage import NO_AXIS, Coverage, all_cells, cover, own_from, unreachable
 from pipeline.fit import likeliest_personas, reachable
-from pipeline.kernel import SEQUENCE_END, Scratch, count_cells, expand, interval, new_scratch, position, weigh
+from pipeline.kernel import (
+    SEQUENCE_END,
+    WEIGHT_MAX,
+    WEIGHT_MIN,
+    WEIGHT_ONE,
+    Scratch,
+    count_cells,
+    expand,
+    interval,
+    new_scratch,
+    position,
+    weigh,
+)
 from pipeline.plan import _cap_bits
-from pipeline.rules import Tables
+from pipeline.rules import ONE, Tables
 from tests.small_models import AXES, Codes, Model, models, personas
 
 Cell = tuple[tuple[int, int], ...]  # axis and level, two or three times
 STRENGTHS = st.sampled_from([2, 3])
+AFFINITIES = ("scenario_state", "scenario_tone", "state_tone", "domain_state_family", "edges")
+LEAST_OWN = st.sampled_from([16, 30, 2_000])
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=3, max_size=3)
+
+
+@st.composite
+def rare_pairs(draw: st.DrawFn) -> Model:
+    """Models of many personas, all alike but for one scenario and tone far likelier than the others."""
+    tables, weights, masks = draw(models(seeds=3))
+    alike = {name: np.where(getattr(tables, name) > 0, ONE, 0).astype(np.uint16) for name in AFFINITIES}
+    weights = np.full_like(weights, WEIGHT_ONE)
+    for axis in (0, 2):
+        weights[axis] = draw(st.permutations([WEIGHT_MAX, *[WEIGHT_MIN] * (weights.shape[1] - 1)]))
+    return Model(tables._replace(**alike), weights, masks)
+
+
+EITHER = models(seeds=3) | rare_pairs()
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +80,33 @@ def sequence(model: Model, seed: int, seed_hash: int, rows: int, first: int = 0)
     return [tuple(row) for row in codes.tolist()]
 
 
-def covering(model: Model, hashes: Sequence[int], rows: Sequence[int], strength: int = 2) -> Coverage:
+def covering(
+    model: Model, hashes: Sequence[int], rows: Sequence[int], strength: int = 2, least_own: int = 2_000
+) -> Coverage:
     tables, weights, masks = model
-    return cover(tables, weights, masks, reachable(tables, masks), hashes, rows, caps(model), strength)
+    return cover(tables, weights, masks, reachable(tables, masks), hashes, rows, caps(model), strength, least_own)
+
+
+def first_rows(model: Model, found: Coverage, seed: int, seed_hash: int, rows: int) -> list[Codes]:
+    """The first ``rows`` rows of a seed: its sequence, with each coverage row where it joins; nothing occurs twice."""
+    mine = found.rows.seeds == seed
+    joining = dict(zip(found.rows.joins[mine].tolist(), frozen_rows(found, seed), strict=True))
+    assert list(joining) == sorted(joining)
+    assert len(joining) == mine.sum()
+    order: dict[Codes, None] = {}
+    going_on = iter(sequence(model, seed, seed_hash, rows + len(joining)))
+    while len(order) < rows:
+        if len(order) in joining:
+            assert joining[len(order)] not in order
+            order[joining[len(order)]] = None
+        else:
+            order[next(codes for codes in going_on if codes not in order)] = None
+    return list(order)
+
+
+def pairs_of(model: Model, rows: Sequence[Codes]) -> set[tuple[int, int]]:
+    domains, families = model.tables.domain_of.tolist(), model.tables.family_of.tolist()
+    return {(domains[codes[0]], families[codes[2]]) for codes in rows}
 
 
 def caps(model: Model) -> list[int]:
@@ -74,11 +126,13 @@ def test_feasible_cells_are_those_of_some_persona_of_some_seed(
     assert marked_cells(model.tables, found.feasible, strength) == possible
 
 
-@given(models(seeds=3), HASHES, st.floats(0.1, 1), STRENGTHS)
-def test_covered_cells_are_those_of_the_rows(model: Model, hashes: list[int], share: float, strength: int) -> None:
-    found = covering(model, hashes, [max(1, int(cap * share)) for cap in caps(model)], strength)
-    rows = [row for seed in range(3) for row in sequence(model, seed, hashes[seed], found.prefixes[seed])]
-    rows += [row for seed in range(3) for row in frozen_rows(found, seed)]
+@given(EITHER, HASHES, st.floats(0.1, 1), STRENGTHS, LEAST_OWN)
+def test_covered_cells_are_those_of_the_rows(
+    model: Model, hashes: list[int], share: float, strength: int, least_own: int
+) -> None:
+    asked = [max(1, int(cap * share)) for cap in caps(model)]
+    found = covering(model, hashes, asked, strength, least_own)
+    rows = [row for seed in range(3) for row in first_rows(model, found, seed, hashes[seed], asked[seed])]
     assert marked_cells(model.tables, found.covered, strength) == cells_in(rows, strength)
 
 
@@ -102,37 +156,49 @@ def test_every_feasible_cell_is_covered_where_there_is_room(model: Model, hashes
     assert found.covered.tolist() == found.feasible.tolist()
 
 
-@given(models(seeds=3), HASHES, st.floats(0.1, 1), STRENGTHS)
-def test_coverage_rows_are_distinct_personas_of_their_seed_in_place_of_its_last_rows(
-    model: Model, hashes: list[int], share: float, strength: int
+@given(EITHER, HASHES, st.floats(0.1, 1), STRENGTHS, LEAST_OWN)
+def test_all_rows_a_seed_can_have_are_distinct_personas_of_it(
+    model: Model, hashes: list[int], share: float, strength: int, least_own: int
+) -> None:
+    found = covering(model, hashes, [max(1, int(cap * share)) for cap in caps(model)], strength, least_own)
+    for seed, cap in enumerate(caps(model)):
+        rows = first_rows(model, found, seed, hashes[seed], cap)
+        assert len({*rows}) == cap
+        assert {*rows} <= {*personas(model, seed)}
+
+
+@given(rare_pairs(), HASHES, st.floats(0.1, 1), st.integers(1, 40))
+def test_from_its_first_rows_on_a_seed_has_every_pair_of_domain_and_tone_family_it_can_take(
+    model: Model, hashes: list[int], share: float, least_own: int
 ) -> None:
     asked = [max(1, int(cap * share)) for cap in caps(model)]
-    found = covering(model, hashes, asked, strength)
-    for seed, rows in enumerate(asked):
-        frozen = frozen_rows(found, seed)
-        kept = sequence(model, seed, hashes[seed], found.prefixes[seed])
-        assert len(kept) + len(frozen) == rows
-        assert len({*kept, *frozen}) == rows
-        assert {*frozen} <= {*personas(model, seed)}
+    found = covering(model, hashes, asked, 2, least_own)
+    pairs = 0
+    for seed, cap in enumerate(caps(model)):
+        able = pairs_of(model, personas(model, seed))
+        enough = own_from(model.tables, least_own)
+        if cap >= enough:
+            assert pairs_of(model, first_rows(model, found, seed, hashes[seed], enough)) == able
+        pairs += len(able)
+    assert found.own <= pairs
 
 
-@given(models(seeds=3), HASHES, STRENGTHS)
+@given(EITHER, HASHES, STRENGTHS, LEAST_OWN)
 def test_a_coverage_row_keeps_its_place_on_the_sequence_or_takes_the_next_slot(
-    model: Model, hashes: list[int], strength: int
+    model: Model, hashes: list[int], strength: int, least_own: int
 ) -> None:
-    found = covering(model, hashes, caps(model), strength)
+    found = covering(model, hashes, caps(model), strength, least_own)
     work = new_scratch(model.tables)
     assert found.rows.seeds.tolist() == sorted(found.rows.seeds.tolist())
     for seed in range(3):
-        own = found.rows.seeds == seed
-        variants = found.rows.variants[own].tolist()
+        mine = found.rows.seeds == seed
+        variants = found.rows.variants[mine].tolist()
         slots = [variant for variant in variants if variant >= SEQUENCE_END]
         assert slots == [SEQUENCE_END + number for number in range(len(slots))]
         weigh(model.tables, model.weights, model.masks[seed], work)
-        for variant, codes in zip(variants, found.rows.codes[own], strict=True):
+        for variant, codes in zip(variants, found.rows.codes[mine], strict=True):
             k = position(model.tables, codes, np.uint64(hashes[seed]), work)
             assert variant == k or (k == -1 and variant >= SEQUENCE_END)
-            assert variant >= found.prefixes[seed]
 
 
 @given(models(), st.integers(0, 2**64 - 1))

@@ -174,7 +174,8 @@ def ids_of(plan: Plan, seed: int, rows: int) -> list[int]:
 def test_a_larger_matrix_holds_every_row_of_a_smaller_one(plan: Plan, data: st.DataObject) -> None:
     seed = data.draw(st.integers(0, len(plan.seeds) - 1))
     base, most = plan.quotas(BASE_ROWS)[seed], plan.seeds[seed].cap
-    count = st.one_of(st.integers(0, most), st.integers(plan.prefixes[seed] - 2, base + 2))
+    first = min(plan.coverage_of(seed).joins.tolist(), default=base)
+    count = st.one_of(st.integers(0, most), st.integers(max(0, first - 2), base + 2))
     fewer, more = sorted((data.draw(count), data.draw(count)))
     small, large = ids_of(plan, seed, fewer), ids_of(plan, seed, more)
     assert (len(small), len(large)) == (fewer, more)
@@ -182,28 +183,40 @@ def test_a_larger_matrix_holds_every_row_of_a_smaller_one(plan: Plan, data: st.D
     assert large == sorted({*large})
 
 
-@given(st.integers(0, 8), st.lists(st.integers(0, 15) | st.integers(SEQUENCE_END, SEQUENCE_END + 3), unique=True))
-@example(2, [6, 3])
-def test_a_seed_takes_its_prefix_then_its_coverage_rows_then_the_rest(
-    plan: Plan, prefix: int, later: list[int]
+@given(st.data())
+@example([(2, 6), (3, 3)])
+def test_a_seed_takes_its_sequence_with_each_coverage_row_where_it_joins(
+    plan: Plan, data: st.DataObject | list[tuple[int, int]]
 ) -> None:
-    coverage = [prefix + k if k < SEQUENCE_END else k for k in later]
-    variants_of_it = np.array(coverage, np.uint32)
-    codes = np.zeros((len(coverage), len(AXIS_NAMES)), np.uint8)
-    frozen = CoverageRows(np.zeros_like(variants_of_it), variants_of_it, codes)
-    dense = dataclasses.replace(plan, coverage=frozen, prefixes=(prefix, *plan.prefixes[1:]))
-    order = [*range(prefix), *coverage, *(k for k in range(prefix, 50) if k not in coverage)]
+    frozen = data if isinstance(data, list) else data.draw(joining_rows())
+    joins, variants_of_it = (np.array(column, np.uint32) for column in zip(*frozen, strict=True))
+    codes = np.zeros((len(frozen), len(AXIS_NAMES)), np.uint8)
+    dense = dataclasses.replace(plan, coverage=CoverageRows(np.zeros_like(joins), variants_of_it, joins, codes))
+    order: list[int] = []
+    while len(order) < 40:
+        joining = dict(frozen).get(len(order))
+        order.append(next(k for k in range(50) if k not in order) if joining is None else joining)
     for rows in range(40):
         assert ids_of(dense, 0, rows) == sorted(order[:rows])
 
 
+@st.composite
+def joining_rows(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Rows of a seed after which others join, and the variants of those: none that the sequence has had by then."""
+    joins = sorted(draw(st.sets(st.integers(0, 30), min_size=1)))
+    later = draw(st.lists(st.integers(31, 45) | st.integers(SEQUENCE_END, SEQUENCE_END + 3), unique=True))
+    return list(zip(joins, later, strict=False)) or [(joins[0], 33)]
+
+
 def test_coverage_rows_come_in_at_the_rows_they_were_frozen_for(plan: Plan) -> None:
-    frozen = Counter(plan.coverage.seeds.tolist())
+    assert len(plan.coverage.seeds)
+    assert plan.report["own"]["rows"] == 0
     for seed, quota in enumerate(plan.quotas(BASE_ROWS)):
-        assert plan.prefixes[seed] + frozen[seed] == quota
-        held = {*plan.coverage_of(seed)[0].tolist()}
+        frozen = plan.coverage_of(seed)
+        held = {*frozen.variants.tolist()}
+        assert frozen.joins.tolist() == [*range(quota - len(held), quota)]
         assert held <= {*ids_of(plan, seed, quota)}
-        assert held.isdisjoint(ids_of(plan, seed, plan.prefixes[seed]))
+        assert held.isdisjoint(ids_of(plan, seed, quota - len(held)))
 
 
 def test_a_row_decodes_alone_to_what_it_is_in_the_matrix(
@@ -329,9 +342,7 @@ def test_a_report_tells_target_attainable_and_fitted_of_every_level(plan: Plan) 
 
 def test_fitted_shares_are_those_of_the_rows(plan: Plan) -> None:
     rows = 6 * BASE_ROWS
-    bare = dataclasses.replace(
-        plan, coverage=no_coverage(plan), prefixes=tuple(plan.quotas(rows))
-    )  # coverage rows are not drawn by weight
+    bare = dataclasses.replace(plan, coverage=no_coverage(plan))  # coverage rows are not drawn by weight
     codes = Expansion(bare, rows).codes(0, rows).codes
     for axis, name in enumerate(AXIS_NAMES):
         fitted = np.array(list(plan.report["axes"][name]["levels"].values()))[:, 2]

@@ -127,6 +127,20 @@ def test_triples_are_counted_where_the_plan_covers_them(seeds: list[Seed], axes:
     assert f"{covered - fewer.triples_covered:,} certified triples that no row has" in fewer.faults()
 
 
+def test_a_seed_of_rows_enough_has_every_domain_with_every_tone_family_it_can_take(plan: Plan) -> None:
+    """The plan is made for fewer rows than that: these are rows that only a larger matrix has."""
+    first = plan.report["own"]["from"]
+    rows = first * len(plan.seeds)
+    assert plan.quotas(BASE_ROWS)[0] < first
+    frame = Expansion(plan, rows).frame(0, rows)
+    quality = measure(plan, rows, [frame])
+    assert (quality.own_seeds, quality.own_missed, quality.faults()) == (len(plan.seeds), 0, [])
+    pair = {"domain": frame["domain"][7], "tone_family": frame["tone_family"][7], "seed_id": frame["seed_id"][7]}
+    fewer = measure(plan, rows, [frame.remove(**pair)])
+    assert fewer.own_missed == 1
+    assert "1 pairs of domain and tone family that their seed has no row in" in fewer.faults()
+
+
 def test_pairs_are_those_that_the_columns_hold(version: Version) -> None:
     _, quality = verify(version)
     matrix = version.scan().collect()
@@ -271,7 +285,6 @@ def test_a_rule_of_three_is_held_against_domain_state_and_tone_family(version: V
         plan,
         tables=tables,
         coverage=CoverageRows(*(column[:0] for column in plan.coverage)),
-        prefixes=tuple(plan.quotas(ROWS)),
     )
     frame = version.scan().collect()
     broken = frame.filter(domain="travel", user_state="tired", tone_family="warm").height
