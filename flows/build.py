@@ -18,10 +18,11 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture, as_completed
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.futures import as_completed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from tqdm import tqdm
 
+from flows.cluster import dask_runner, workers_at
 from flows.workers import WorkerPool, build_shards, worker_pool
 from pipeline.build import (
     BuildResult,
@@ -81,7 +82,10 @@ def plan(config: RunConfig, inputs: Path) -> Path:
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=1)
-def expand(plan_path: Path, rows: int, building: Path, batch: Batch, pool: WorkerPool) -> int:
+def expand(plan_path: Path, rows: int, building: Path, batch: Batch, pool: WorkerPool | None) -> int:
+    """Build the shards of ``batch`` in a process of ``pool``, or where the task itself has been sent to one."""
+    if pool is None:
+        return build_shards(plan_path, rows, building, batch)
     return pool.run(build_shards, plan_path, rows, building, batch)
 
 
@@ -131,6 +135,8 @@ def build(config: RunConfig, progress: bool = True) -> BuildResult:
 def _built(config: RunConfig, progress: bool) -> BuildResult:
     began = time.perf_counter()
     stages: dict[str, float] = {}
+    if isinstance(config.workers, str):
+        workers_at(config.workers)  # to say at once that nobody answers there
     if not is_compiled():
         with _timed(stages, "compile", progress):
             compile_kernel()
@@ -184,22 +190,32 @@ def _built(config: RunConfig, progress: bool) -> BuildResult:
 
 def _expand_all(config: RunConfig, plan_path: Path, building: Path, progress: bool) -> None:
     shards = [(number, *ends) for number, ends in enumerate(shard_ranges(config.rows, config.shard_rows))]
-    # A last short batch would leave a worker idle, so few shards go out one at a time.
-    size = max(1, min(SHARDS_A_TASK, len(shards) // (2 * config.workers)))
-    batches = [shards[first : first + size] for first in range(0, len(shards), size)]
-    workers = min(config.workers, len(batches))
-    given = {"plan_path": plan_path, "rows": config.rows, "building": building}
-    runner: ThreadPoolTaskRunner[int] = ThreadPoolTaskRunner(max_workers=workers)
     with (
-        worker_pool(workers) as pool,
-        runner,
+        _runner(config.workers, len(shards)) as (runner, pool, workers),
         tqdm(total=config.rows, unit="row", unit_scale=True, disable=not progress) as bar,
     ):
-        futures: list[PrefectFuture[int]] = [
-            runner.submit(expand, {**given, "batch": batch, "pool": pool}) for batch in batches
+        # A last short batch would leave a worker idle, so few shards go out one at a time.
+        size = max(1, min(SHARDS_A_TASK, len(shards) // (2 * workers)))
+        given = {"plan_path": plan_path, "rows": config.rows, "building": building, "pool": pool}
+        futures = [
+            runner.submit(expand, {**given, "batch": shards[first : first + size]})
+            for first in range(0, len(shards), size)
         ]
         for future in as_completed(futures):
             bar.update(future.result())
+
+
+@contextmanager
+def _runner(workers: int | str, shards: int) -> Iterator[tuple[TaskRunner[Any], WorkerPool | None, int]]:
+    """What runs tasks, the processes they hand their work to, if any, and how many work at once."""
+    if isinstance(workers, str):
+        with dask_runner(workers) as cluster:
+            yield cluster, None, workers_at(workers)
+    else:
+        count = min(workers, shards)
+        threads: ThreadPoolTaskRunner[int] = ThreadPoolTaskRunner(max_workers=count)
+        with worker_pool(count) as pool, threads:
+            yield threads, pool, count
 
 
 @contextmanager

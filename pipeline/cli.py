@@ -75,7 +75,10 @@ def build(
     config: ConfigOption = None,
     rows: RowsOption = None,
     out: OutOption = None,
-    workers: Annotated[int | None, typer.Option("--workers", help="Worker processes; default one a core.")] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option("--workers", help="Worker processes, default one a core; or a Dask scheduler's tcp://…"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build the matrix: validate, plan, expand, write, pair, verify, report.
@@ -84,7 +87,7 @@ def build(
     """
     from pipeline.files import exclusive
 
-    run = read_config(config, rows=rows, out=out, workers=workers)
+    run = read_config(config, rows=rows, out=out, workers=int(workers) if workers and workers.isdigit() else workers)
     with exclusive(run.out):  # to say so at once; the flow holds it
         pass
     notes.print("starting the flow (about ten seconds; a minute the first time)")

@@ -1,11 +1,12 @@
 """What a run is given: seeds, axes, rows, workers.  Read from TOML; unknown keys are refused."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import UsageError
 
@@ -13,6 +14,7 @@ from pipeline.errors import UsageError
 # 131,072 rows of about 11 bytes make 1.4 MB, large enough to compress and small enough to prune one seed by.
 ROW_GROUP = 131_072
 
+MAX_WORKERS = 1024
 Rows = Annotated[int, Field(ge=1, le=10**11)]
 
 
@@ -30,6 +32,14 @@ class PlanConfig(BaseModel):
     file: Path | None = Field(None, description="A frozen plan to reuse; without it the plan is fitted from the seeds.")
 
 
+def _workers(workers: int | str) -> int | str:
+    if isinstance(workers, str) and not re.fullmatch(r"(tcp|tls|ucx)://[^:/]+:\d+", workers):
+        raise ValueError(f"{workers!r} is neither a number nor a Dask scheduler's address, as tcp://host:8786")
+    if isinstance(workers, int) and not 1 <= workers <= MAX_WORKERS:
+        raise ValueError(f"1 to {MAX_WORKERS:,} worker processes")
+    return workers
+
+
 class RunConfig(BaseModel):
     """One build of the matrix."""
 
@@ -42,8 +52,9 @@ class RunConfig(BaseModel):
     axes: Path | None = Field(None, description="The folder of axes; none means the shipped axes.")
     rows: Rows = Field(1_000_000, description="Rows of the matrix.")
     out: Path = Field(Path("data"), description="Folder of plans and versions.")
-    workers: Annotated[int, Field(ge=1, le=1024)] = Field(
-        default_factory=lambda: os.cpu_count() or 1, description="Worker processes."
+    workers: Annotated[int | str, AfterValidator(_workers)] = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        description="Worker processes, or a Dask scheduler, tcp://host:8786, whose workers see `out` too.",
     )
     shard_rows: Annotated[int, Field(ge=ROW_GROUP, multiple_of=ROW_GROUP)] = Field(
         2 * ROW_GROUP, description="Rows of a Parquet file; a multiple of the row group."

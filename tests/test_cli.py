@@ -106,7 +106,7 @@ def test_the_program_s_help_names_every_command(run: Run) -> None:
         (["build", "--fast"], "No such option: --fast"),
         (["build", "--rows", "many"], "--rows"),
         (["build", "--rows", "0"], "rows: Input should be greater than or equal to 1 (got 0)"),
-        (["build", "--workers", "0"], "workers: Input should be greater than or equal to 1"),
+        (["build", "--workers", "0"], "workers: Value error, 1 to 1,024 worker processes"),
         (["build", "-c", "none.toml"], "none.toml: no such file; give -c"),
         (["plan", "-c", "none.toml"], "none.toml: no such file; give -c"),
         (["validate"], "Missing argument"),

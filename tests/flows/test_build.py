@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import flows.prefect_settings  # noqa: F401  # isort: skip  (before prefect reads its settings)
 
@@ -17,6 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.build import build
+from flows.cluster import workers_at
 from pipeline.build import BuildResult
 from pipeline.config import PlanConfig, RunConfig
 from pipeline.conversations import Sample, canonical_sample
@@ -28,10 +30,11 @@ from pipeline.quality import verify
 from pipeline.seeds import Seed
 from pipeline.store import Version, current_version, described, finished_shard, open_version
 from tests.conftest import ROOT
+from tests.flows.dask_cluster import cluster
 from tests.golden_content import GOLDEN, golden_samples
 from tests.small_versions import SHARD_ROWS, built
 
-ROWS = 300_000  # three shards
+ROWS, SHARDS = 300_000, 3
 STAGES = ["validate", "plan", "expand", "write", "pair", "verify", "report"]
 
 
@@ -76,8 +79,8 @@ def seeds_file(seeds: list[Seed], tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def configured(seeds_file: Path) -> Callable[[Path, int], RunConfig]:
-    def configured(out: Path, workers: int) -> RunConfig:
+def configured(seeds_file: Path) -> Callable[[Path, int | str], RunConfig]:
+    def configured(out: Path, workers: int | str) -> RunConfig:
         return RunConfig(
             seeds=(seeds_file,), samples=(ROOT / "data" / "conversations",), rows=ROWS, out=out, workers=workers,
             shard_rows=SHARD_ROWS, plan=PlanConfig(base_rows=20_000),
@@ -88,7 +91,7 @@ def configured(seeds_file: Path) -> Callable[[Path, int], RunConfig]:
 
 @pytest.fixture(scope="module")
 def two_workers(
-    configured: Callable[[Path, int], RunConfig], tmp_path_factory: pytest.TempPathFactory
+    configured: Callable[[Path, int | str], RunConfig], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RunConfig, BuildResult]:
     config = configured(tmp_path_factory.mktemp("two"), 2)
     return config, build(config, progress=False)
@@ -96,11 +99,11 @@ def two_workers(
 
 @pytest.fixture(scope="module")
 def planned(
-    configured: Callable[[Path, int], RunConfig], two_workers: tuple[RunConfig, BuildResult]
-) -> Callable[[Path, int], RunConfig]:
+    configured: Callable[[Path, int | str], RunConfig], two_workers: tuple[RunConfig, BuildResult]
+) -> Callable[[Path, int | str], RunConfig]:
     """A run whose seeds were validated and whose plan was made before, so that it begins by expanding."""
 
-    def planned(out: Path, workers: int) -> RunConfig:
+    def planned(out: Path, workers: int | str) -> RunConfig:
         for part in ("inputs", "plans"):
             shutil.copytree(two_workers[0].out / part, out / part)
         return configured(out, workers)
@@ -168,7 +171,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def start(
-    planned: Callable[[Path, int], RunConfig], tmp_path_factory: pytest.TempPathFactory
+    planned: Callable[[Path, int | str], RunConfig], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[int], Running]]:
     if not Path("/proc/self/environ").exists():
         pytest.skip("what a killed build leaves behind is found through /proc")
@@ -320,7 +323,7 @@ class Offline:
 
 
 @pytest.fixture(scope="module")
-def offline(planned: Callable[[Path, int], RunConfig], tmp_path_factory: pytest.TempPathFactory) -> Offline:
+def offline(planned: Callable[[Path, int | str], RunConfig], tmp_path_factory: pytest.TempPathFactory) -> Offline:
     """A build by one worker, where the system permits it with no network but loopback."""
     folder = tmp_path_factory.mktemp("offline")
     config, log = planned(folder / "data", 1), folder / "sockets.log"
@@ -442,7 +445,7 @@ def test_a_build_that_was_stopped_is_gone_on_with(
 
 
 def test_faulty_seeds_come_out_of_the_flow_with_every_fault(
-    configured: Callable[[Path, int], RunConfig], tmp_path: Path, seeds: list[Seed]
+    configured: Callable[[Path, int | str], RunConfig], tmp_path: Path, seeds: list[Seed]
 ) -> None:
     path = tmp_path / "faulty.jsonl"
     path.write_text('{"id": "Ada"}\n' + seeds[0].model_dump_json(by_alias=True) + "\nnot JSON\n", "utf-8")
@@ -456,7 +459,7 @@ def test_faulty_seeds_come_out_of_the_flow_with_every_fault(
 
 @pytest.fixture
 def spoilt(
-    planned: Callable[[Path, int], RunConfig], two_workers: tuple[RunConfig, BuildResult], tmp_path: Path
+    planned: Callable[[Path, int | str], RunConfig], two_workers: tuple[RunConfig, BuildResult], tmp_path: Path
 ) -> RunConfig:
     """A build whose first shard holds a row that is not the plan's, noted as finished."""
     config = planned(tmp_path, 1).model_copy(update={"rows": 2_000})
@@ -483,3 +486,25 @@ def test_a_version_that_failed_is_never_current(spoilt: RunConfig) -> None:
         build(spoilt, progress=False)
     with pytest.raises(UsageError, match="no matrix has been built here"):
         current_version(spoilt.out)
+
+
+def test_a_cluster_that_loses_a_worker_in_mid_run_makes_the_same_manifest(
+    planned: Callable[[Path, int | str], RunConfig], two_workers: tuple[RunConfig, BuildResult], tmp_path: Path
+) -> None:
+    pytest.importorskip("distributed", reason="the extra `scale` is not installed")
+    lost: list[int] = []
+
+    def kill_one(victim: subprocess.Popen[bytes], out: Path) -> None:
+        while not (stand := len(list(out.glob("matrix/.building-*/notes/*.json")))):
+            time.sleep(0.01)
+        os.killpg(victim.pid, signal.SIGKILL)
+        lost.append(stand)
+
+    with cluster(tmp_path, 2) as (address, workers):
+        config = planned(tmp_path / "data", address)
+        Thread(target=kill_one, args=(workers[0], config.out), daemon=True).start()
+        result = build(config, progress=False)
+        assert workers_at(address) == 1
+    assert 0 < lost[0] < SHARDS, "it was done before a worker could be killed"
+    manifests = [Path(version) / "manifest.json" for version in (result.version_dir, two_workers[1].version_dir)]
+    assert manifests[0].read_text("utf-8") == manifests[1].read_text("utf-8")
