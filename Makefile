@@ -25,7 +25,7 @@ check: $(VENV)/.dev  ## style, types, one-way imports, schemas
 	$(BIN)/personas validate seeds data/conversations
 
 bench: $(VENV)/.dev  ## ratios of time and memory, measured in one run
-	$(BIN)/python -m pytest tests/benches --benchmark-only --benchmark-disable-gc
+	$(BIN)/python -m tests.benches.table
 
 schemas: $(VENV)/.dev  ## write schemas/ anew from the models
 	$(BIN)/personas schemas

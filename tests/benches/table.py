@@ -1,0 +1,204 @@
+"""One table of what a build costs, each line a ratio of two things measured in this run.
+
+    make bench                                     # some five minutes
+    python -m tests.benches.table --rows 1000000   # smaller: no line of ten times as many rows
+
+The floor that expanding is held against is random columns of the same types and cardinalities, made by numpy and
+written by polars with the same compression, in the same processes.  Seconds belong to the machine, ratios to the code.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from flows.workers import WorkerPool, build_shards, worker_pool
+from pipeline.axis_files import load_axes
+from pipeline.choice import write_answer
+from pipeline.config import ROW_GROUP, RunConfig
+from pipeline.conversations import Sample, canonical_sample, load_samples
+from pipeline.files import write_text
+from pipeline.matrix import matrix_schema
+from pipeline.pairing import samples_table
+from pipeline.plan import make_plan
+from pipeline.plan_file import plan_json, read_plan
+from pipeline.scene_parts import SceneSettings
+from pipeline.scenes import Scenes
+from pipeline.seeds import load_seeds
+from pipeline.store import Version, attach_pairings, building_folder, seal, shard_ranges
+from tests.small_versions import seeds_file
+
+SHARD = 2 * ROW_GROUP
+MILLION = 1_000_000
+SAMPLES = 100_000
+
+
+class Line(NamedTuple):
+    what: str
+    ratio: str
+    measured: str
+
+
+def write_floor(plan_path: Path, folder: Path, shard: tuple[int, int, int]) -> int:
+    """Random columns of the matrix's types and cardinalities, as many rows as the shard has."""
+    plan, (number, start, stop) = read_plan(plan_path), shard
+    rng, rows, columns = np.random.default_rng(number), stop - start, []
+    for name, dtype in matrix_schema(plan).items():
+        if name == "persona_id":
+            columns.append(pl.Series(name, np.arange(start, stop, dtype=np.uint64)))
+        elif name == "variant":
+            columns.append(pl.Series(name, np.arange(rows, dtype=np.uint32)))
+        elif name == "seed_id":
+            ids = pl.Series(name, [seed.id for seed in plan.seeds])
+            columns.append(ids.gather(np.sort(rng.integers(0, len(ids), rows, np.uint32))))
+        elif isinstance(dtype, pl.Enum):
+            columns.append(pl.Series(name, rng.integers(0, len(dtype.categories), rows, np.uint32)).cat.to(dtype))
+        else:
+            columns.append(pl.Series(name, rng.integers(0, 5, rows, np.uint8)).cast(dtype))
+    path = folder / f"{number}.parquet"
+    pl.DataFrame(columns).write_parquet(path, row_group_size=ROW_GROUP, compression="zstd")
+    return rows
+
+
+class Bench:
+    def __init__(self, out: Path) -> None:
+        self.out, config = out, RunConfig()
+        self.seeds = load_seeds(config.seed_paths)
+        self.samples = load_samples(config.sample_paths)
+        plan = make_plan(self.seeds, load_axes(config.axes_path), MILLION)
+        self.plan_path = out / "plan.json"
+        write_text(self.plan_path, plan_json(plan))
+        self.plan = read_plan(self.plan_path)
+
+    def expanded(self, rows: int, workers: int) -> tuple[float, Path]:
+        """Seconds for expanding, checking and writing ``rows``, in warm processes; and where they stand."""
+        folder = building_folder(self.out / f"{rows}-{workers}", self.plan, rows, SHARD)
+
+        def build(pool: WorkerPool, shard: tuple[int, int, int]) -> int:
+            return pool.run(build_shards, self.plan_path, rows, folder, [shard])
+
+        return self._spent(rows, workers, build, self.out / f"warm-{rows}-{workers}"), folder
+
+    def floor(self, rows: int, workers: int) -> float:
+        folder = self.out / "floor"
+        folder.mkdir(exist_ok=True)
+        return self._spent(
+            rows, workers, lambda pool, shard: pool.run(write_floor, self.plan_path, folder, shard), folder
+        )
+
+    def _spent(
+        self, rows: int, workers: int, build: Callable[[WorkerPool, tuple[int, int, int]], int], warm: Path
+    ) -> float:
+        shards = [(number, *ends) for number, ends in enumerate(shard_ranges(rows, SHARD))]
+        with worker_pool(workers) as pool, ThreadPoolExecutor(workers) as threads:
+            warming = [(number, 0, ROW_GROUP) for number in range(2 * workers)]
+            list(threads.map(lambda shard: pool.run(build_shards, self.plan_path, rows, warm, [shard]), warming))
+            began = time.perf_counter()
+            list(threads.map(lambda shard: build(pool, shard), shards))
+            return time.perf_counter() - began
+
+
+def seconds(work: Callable[[], object], times: int = 5) -> float:
+    """The median of several runs."""
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - began)
+    return median(spent)
+
+
+def pruning(version: Version) -> Line:
+    one = version.plan().seeds[len(version.plan().seeds) // 2].id
+    told = [pl.len(), pl.col("affinity").mean(), pl.col("tone").n_unique()]
+    pruned = seconds(lambda: version.scan().filter(pl.col("seed_id") == one).select(told).collect())
+    whole = seconds(lambda: version.scan().select(told).collect())
+    return Line("a query for one seed against the same over all rows", f"{whole / pruned:.0f} × faster",
+                f"{pruned * 1000:.0f} ms, {whole * 1000:.0f} ms")  # fmt: skip
+
+
+def scenes(bench: Bench, version: Version, expanding: float) -> Line:
+    told = Scenes(bench.plan, bench.seeds, SceneSettings(frame="scene")).told(version.scan().head(MILLION))
+    began = time.perf_counter()
+    write_answer(told, "SELECT persona_id, scene FROM personas", bench.out / "scenes.parquet")
+    spent = time.perf_counter() - began
+    size = (bench.out / "scenes.parquet").stat().st_size / 1e6
+    return Line("a million whole scenes joined and written (zstd 3) against expanding a million rows",
+                f"{spent / expanding:.1f} × as long", f"{spent:.1f} s, {size:.0f} MB")  # fmt: skip
+
+
+def pairing(bench: Bench, version: Version, expanding: float) -> Line:
+    """As an import gives samples: half of them state their domain alone."""
+    bare = {"seed_id": None, "scenario": None, "user_state": None, "tone": None, "register_": None}
+    every: Sequence[Sample] = [*bench.samples, *(sample.model_copy(update=bare) for sample in bench.samples)]
+    records = [
+        canonical_sample(sample.model_copy(update={"id": f"s-{number}"}))
+        for number, sample in enumerate(islice(cycle(every), SAMPLES))
+    ]
+    began = time.perf_counter()
+    attach_pairings(version, samples_table(records, bench.plan, bench.seeds))
+    spent = time.perf_counter() - began
+    return Line("a million rows paired with 100,000 samples against expanding a million rows",
+                f"{spent / expanding:.1f} × as long", f"{spent:.1f} s")  # fmt: skip
+
+
+def sealed(bench: Bench, folder: Path, rows: int) -> Version:
+    return seal(folder, bench.plan, seeds_file(bench.out, bench.seeds), rows, SHARD)
+
+
+def measure(rows: int, out: Path) -> list[Line]:
+    lines, steps = [], iter(tqdm(["plan", "floor", "one", "two", "ten", "scenes"], unit="step"))
+    next(steps)
+    bench = Bench(out)
+    next(steps)
+    floor = bench.floor(rows, 2)
+    next(steps)
+    alone, _ = bench.expanded(rows, 1)
+    next(steps)
+    spent, folder = bench.expanded(rows, 2)
+    lines.append(Line(f"expand, check and write {rows:,} rows against random columns written the same way",
+                      f"{spent / floor:.2f} × as long", f"{spent:.1f} s, {floor:.1f} s"))  # fmt: skip
+    lines.append(Line("one worker against two", f"{alone / spent:.2f} × as long", f"{alone:.1f} s, {spent:.1f} s"))
+    next(steps)
+    if rows > MILLION:
+        more, _ = bench.expanded(10 * rows, 2)
+        lines.append(Line(f"rows a second at {10 * rows:,} rows against {rows:,}", f"{10 * spent / more:.2f} ×",
+                          f"{10 * rows / more:,.0f}, {rows / spent:,.0f}"))  # fmt: skip
+    next(steps)
+    size = sum(path.stat().st_size for path in folder.glob("shards/*.parquet"))
+    lines.append(Line("on disk", f"{size / rows:.1f} bytes a row", f"{size / 1e6:.0f} MB"))
+    expanding = spent * MILLION / rows
+    million, few = bench.expanded(MILLION, 2) if rows > MILLION else (spent, folder)
+    lines.append(pairing(bench, sealed(bench, few, MILLION), million))
+    version = sealed(bench, folder, rows)
+    lines += [pruning(version), scenes(bench, version, expanding)]
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return [*lines, Line("peak memory of a process", f"{peak / 1024:,.0f} MB", "")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10 * MILLION)
+    rows = parser.parse_args().rows
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        lines = measure(rows, Path(folder))
+    table = Table("what", "ratio", "measured")
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
