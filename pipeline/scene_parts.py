@@ -185,6 +185,7 @@ def likely_states(axes: Axes, scenario: Scenario) -> list[str]:
 def _deploy_states(axes: Axes) -> Iterator[Part]:
     """What to do if they sound so, for the likeliest states of the scenario; the third can be left out by itself."""
     fallbacks = _fallbacks(axes)
+    clause = cache(lambda lang, state, tone, phrasing: _clause(axes, fallbacks, lang, state, tone, phrasing))
     first: Texts = {}
     third: Texts = {}
     for scenario in axes.scenario:
@@ -192,10 +193,7 @@ def _deploy_states(axes: Axes) -> Iterator[Part]:
         for tone in axes.tone:
             for lang in LANGS:
                 told = [
-                    [
-                        _clause(axes, fallbacks, lang, state, tone.id, (p + place) % 2)
-                        for place, state in enumerate(likely)
-                    ]
+                    [clause(lang, state, tone.id, (p + place) % 2) for place, state in enumerate(likely)]
                     for p in (0, 1)
                 ]
                 key = (lang, scenario.id, tone.id)
@@ -284,7 +282,7 @@ def _facts(axes: Axes, settings: SceneSettings) -> Part:
 @cache
 def _environment_of_templates() -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
-        loader=PackageLoader("pipeline"), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False
+        loader=PackageLoader("pipeline"), undefined=StrictUndefined, autoescape=False, auto_reload=False
     )
     for name in (lowered, raised, bare, unstopped, at_the_time, hanzi):
         environment.filters[name.__name__] = name
