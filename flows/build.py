@@ -33,7 +33,7 @@ from pipeline.build import (
     pair_version,
     peak_rss_mb,
 )
-from pipeline.compiled import SIDES, is_compiled
+from pipeline.compiled import SIDES, is_compiled, mark_compiled
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
 from pipeline.files import discard, exclusive, file_sha256
@@ -64,6 +64,7 @@ Batch = list[tuple[int, int, int]]
 def compile_kernel() -> None:
     with worker_pool(len(SIDES)) as pool, ThreadPoolExecutor(len(SIDES)) as threads:
         list(threads.map(pool.run, SIDES))
+    mark_compiled()
 
 
 @task(cache_policy=NO_CACHE)

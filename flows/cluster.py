@@ -12,7 +12,7 @@ from prefect.task_runners import TaskRunner
 
 from pipeline.errors import UsageError
 
-LOOKED_FOR = 5  # seconds
+CONNECT_TIMEOUT = 5  # seconds
 
 
 def workers_at(address: str) -> int:
@@ -25,7 +25,7 @@ def workers_at(address: str) -> int:
     except ImportError as error:
         raise UsageError(f"--workers {address}: {error}; install persona-matrix[scale]") from None
     try:
-        with Client(address, timeout=LOOKED_FOR) as client:  # type: ignore[no-untyped-call]
+        with Client(address, timeout=CONNECT_TIMEOUT) as client:
             workers = len(client.scheduler_info(n_workers=-1)["workers"])
     except OSError as error:
         raise UsageError(f"--workers {address}: no Dask scheduler answers there ({error})") from None

@@ -87,7 +87,7 @@ def build(
     """
     from pipeline.files import exclusive
 
-    run = read_config(config, rows=rows, out=out, workers=int(workers) if workers and workers.isdigit() else workers)
+    run = read_config(config, rows=rows, out=out, workers=workers)
     with exclusive(run.out):  # to say so at once; the flow holds it
         pass
     notes.print("starting the flow (about ten seconds; a minute the first time)")
@@ -360,9 +360,8 @@ def query(
     """Query the current matrix, or with --virtual one that is computed while it is read."""
     import polars as pl
 
-    from pipeline.choice import query as answer
-    from pipeline.choice import write_answer
     from pipeline.plan_file import read_plan
+    from pipeline.query import answer, write_answer
     from pipeline.scene_parts import SceneSettings
     from pipeline.scenes import with_scenes
     from pipeline.virtual import virtual_matrix

@@ -4,9 +4,12 @@ numba compiles on first use, one function after the other: about 20 seconds of o
 sides share little, so that two cores need little more than half of it.
 """
 
+import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numba
 import numpy as np
 
 from pipeline import kernel
@@ -15,18 +18,25 @@ from pipeline.coverage import all_cells
 from pipeline.fit import fit, likeliest_personas, neutral_weights, reachable
 from pipeline.rules import Tables
 
-OUTERMOST = ("add_all_marginals", "likeliest_of", "count_sequence", "cover_cells", "expand", "mean_logs", "place_rows")
-
 
 def is_compiled() -> bool:
-    """Whether numba's cache holds the kernel as it stands; taken to be so where an index is newer than the source."""
-    since = Path(kernel.__file__).stat().st_mtime
-    for name in OUTERMOST:
-        function = getattr(kernel, name)
-        index = f"kernel.{name}-{function.py_func.__code__.co_firstlineno}.*.nbi"
-        if not any(path.stat().st_mtime >= since for path in Path(function.stats.cache_path).glob(index)):
-            return False
-    return True
+    """Whether all of this kernel has been compiled here before, as `mark_compiled` notes beside numba's cache."""
+    return _mark().is_file()
+
+
+def mark_compiled() -> None:
+    _mark().touch()
+
+
+def _mark() -> Path:
+    """Named by what numba knows compiled code by: the source's bytes and its own version; and by Python's."""
+    known = hashlib.sha256(Path(str(kernel.__file__)).read_bytes() + numba.__version__.encode() + sys.version.encode())
+    return _folder() / f"kernel.{known.hexdigest()[:16]}.compiled"
+
+
+def _folder() -> Path:
+    """Where numba keeps compiled code: beside the source, or in the user's cache where that cannot be written to."""
+    return Path(str(kernel.weigh.stats.cache_path))
 
 
 # Run on axes of two levels each: types are all that the compiler looks at.

@@ -32,7 +32,8 @@ class PlanConfig(BaseModel):
     file: Path | None = Field(None, description="A frozen plan to reuse; without it the plan is fitted from the seeds.")
 
 
-def _workers(workers: int | str) -> int | str:
+def _workers(given: int | str) -> int | str:
+    workers = int(given) if isinstance(given, str) and given.isdigit() else given
     if isinstance(workers, str) and not re.fullmatch(r"(tcp|tls|ucx)://[^:/]+:\d+", workers):
         raise ValueError(f"{workers!r} is neither a number nor a Dask scheduler's address, as tcp://host:8786")
     if isinstance(workers, int) and not 1 <= workers <= MAX_WORKERS:

@@ -112,14 +112,14 @@ def cover(
     cells = all_cells(tables, strength)
     work, hashed = new_scratch(tables), np.array(hashes, np.uint64)
     first = own_from(tables, least_own)
-    own = _OwnPairs(tables, weights, masks, hashed, np.array(rows, np.int64), np.array(caps, np.int64), first)
-    lengths = own.rows.copy()  # of each seed's sequence that are among its rows
+    found = _FoundRows(tables, weights, masks, hashed, np.array(rows, np.int64), np.array(caps, np.int64), first)
+    lengths = found.rows.copy()  # of each seed's sequence that are among its rows
     counts = _counted(tables, weights, masks, hashed, lengths, cells)
     feasible = counts > 0
     open_cells = np.zeros(len(counts), np.bool_)
     union = np.asarray(masks.any(axis=0))
     possible_cells(tables, weights, union, *cells, open_cells, work)
-    room = np.minimum(own.rows, own.caps) // 2
+    room = np.minimum(found.rows, found.caps) // 2
 
     def join(hosts: npt.NDArray[np.int64]) -> None:
         for host, taken in zip(*np.unique(hosts, return_counts=True), strict=True):
@@ -128,7 +128,7 @@ def cover(
             count_sequence(tables, weights, masks[host], hashed[host], lengths[host], last, *cells, counts, -1, work)
 
     while True:
-        hosts, codes = own.missed(own.rows >= first, work)
+        hosts, codes = found.missed_own(found.rows >= first, work)
         count_cells(codes, tables.cards, *cells, counts, 1)
         feasible |= counts > 0
         join(hosts)
@@ -139,15 +139,18 @@ def cover(
         made, verdicts = cover_cells(tables, weights, masks, reach, room, *cells, missed, counts, hosts, codes, work)
         feasible[missed[verdicts != NO_HOST]] = True
         open_cells[missed[verdicts != COVERED]] = False
-        own.add(hosts[:made], codes[:made])
+        found.add(hosts[:made], codes[:made])
         join(hosts[:made])
-    while len(own.missed(own.rows < first, work)[0]):  # these join after base_rows: nothing promised there changes
+    while len(
+        found.missed_own(found.rows < first, work)[0]
+    ):  # these join after base_rows: nothing promised there changes
         pass
-    return Coverage(_placed(tables, weights, masks, hashed, own), feasible, counts > 0, int(own.is_own.sum()))
+    return Coverage(_placed(tables, weights, masks, hashed, found), feasible, counts > 0, int(found.is_own.sum()))
 
 
-class _OwnPairs:
-    """The coverage rows found so far, and which of them a seed needs for its own pairs of domain and tone family.
+class _FoundRows:
+    """The coverage rows found so far: for which seed, for all or for its own pairs of domain and tone family, and
+    where in its rows they join.
 
     The first ``own_from`` rows of a seed hold a row in each such pair that it can take, whatever the number of rows
     the plan is made for.  Where that is fewer, these rows come after those that cover cells for all; else before.
@@ -182,7 +185,7 @@ class _OwnPairs:
         first_own = np.where(small, self.own_from, np.minimum(self.own_from, self.rows - for_all)) - own
         return np.where(small, np.minimum(self.rows, first_own), self.rows) - for_all, first_own
 
-    def missed(self, seeds: Bools, work: Scratch) -> tuple[Ints, U8Codes]:
+    def missed_own(self, seeds: Bools, work: Scratch) -> tuple[Ints, U8Codes]:
         """New rows for what ``seeds`` would miss with ``own_from`` rows; they have been added.
 
         A row that joins takes the place of the sequence's last, so a seed is looked at until none does.
@@ -241,7 +244,7 @@ def _in_two_threads(work: Callable[[slice], None], seeds: int) -> None:
             done.result()
 
 
-def _placed(tables: Tables, weights: Weights, masks: Masks, hashes: U64s, found: _OwnPairs) -> CoverageRows:
+def _placed(tables: Tables, weights: Weights, masks: Masks, hashes: U64s, found: _FoundRows) -> CoverageRows:
     """The rows seed by seed, with their places on the sequence or, where it passes them by, slots of their seed."""
     for_all, own = found.starts()
     order = np.lexsort((found.is_own, found.hosts))

@@ -1,6 +1,6 @@
 """Weigh, decode and count personas of one seed: all compiled code, and in one file for a reason.
 
-numba's cache knows a function by its own file's time alone: compiled code in another file would go on with the
+numba's cache knows a function by its own file alone: compiled code in another file would go on with the
 functions of this one as they were when it was compiled.
 
 The axes form a tree of factors (`axes.TREE`) whose root is the merged node scenario × user_state × tone:

@@ -19,7 +19,7 @@ from pipeline.seeds import TRAITS
 _LOG = np.array([0, *((a**1024).bit_length() - 1 for a in range(1, 257))], np.int64)
 # The affinity, less 1, of each such logarithm.
 _OF_LOG = (np.searchsorted(_LOG[1:], np.arange(_LOG[-1] + 1), side="right") - 1).astype(np.uint8)
-_STEPS = ("pace", "energy")
+STEPS = ("pace", "energy")  # axes whose columns hold steps of −1 to 1; their codes are one more
 
 
 # Types of the columns, in their order; LEVEL is an Enum of the plan's own levels.  What they mean and may hold is
@@ -199,7 +199,7 @@ class Columns:
         }
         for name in ("valence", "arousal", "dominance"):
             found[name] = "tone", np.array([getattr(tone, name) for tone in axes.tone], np.int8)
-        for name in _STEPS:
+        for name in STEPS:
             found[name] = name, np.array([level.step for level in getattr(axes.speech, name).levels], np.int8)
         return found
 
@@ -257,7 +257,7 @@ def level_enums(plan: Plan) -> dict[str, pl.Enum]:
         "license": sorted({seed.license for seed in plan.seeds}),
         "split": SPLITS,
     }
-    return {name: pl.Enum(levels) for name, levels in names.items() if name not in _STEPS}
+    return {name: pl.Enum(levels) for name, levels in names.items() if name not in STEPS}
 
 
 def matrix_schema(plan: Plan) -> dict[str, pl.DataType]:
@@ -269,11 +269,15 @@ def codes_of(plan: Plan, frame: pl.DataFrame) -> Rows:
     """Codes of a frame of matrix rows, read back from its columns."""
     codes = np.empty((frame.height, len(AXIS_NAMES)), np.uint8)
     for axis, name in enumerate(AXIS_NAMES):
-        column = frame[name]
-        codes[:, axis] = (column + 1 if name in _STEPS else column.to_physical()).to_numpy()
+        codes[:, axis] = level_codes(frame[name])
     ids = frame["persona_id"].to_numpy()
     seeds = (ids >> np.uint64(ID_BITS)).astype(np.uint32)
     return Rows(seeds, (ids & np.uint64(0xFFFFFFFF)).astype(np.uint32), codes)
+
+
+def level_codes(column: pl.Series) -> npt.NDArray[Any]:
+    """Codes of the levels in a column of Enums, or of an axis's steps."""
+    return np.asarray((column + 1 if column.name in STEPS else column.to_physical()).to_numpy())
 
 
 def persona_rows(plan: Plan, personas: Sequence[tuple[int, int]]) -> Rows:

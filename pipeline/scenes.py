@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.axes import AXIS_NAMES
-from pipeline.matrix import level_enums
+from pipeline.matrix import STEPS, level_codes, level_enums
 from pipeline.plan import Plan
 from pipeline.scene_parts import GAP, PARAGRAPHS, Part, SceneSettings, likely_states, scene_parts
 from pipeline.seeds import Seed
@@ -48,7 +48,6 @@ class _Texts(NamedTuple):
 
 
 ALONE, GOES_ON, PARAGRAPH = 0, 1, 2  # what glues a text to the one before it
-STEPS = ("pace", "energy")  # their codes are one more than their values
 
 
 class Scenes:
@@ -110,8 +109,8 @@ class Scenes:
         return chosen
 
     def _codes(self, rows: pl.DataFrame, key: str) -> Ints:
-        column = rows[key] if key not in self._enums else rows[key].cast(self._enums[key]).to_physical()
-        return column.to_numpy().astype(np.int32) + (key in STEPS)
+        column = rows[key] if key in STEPS else rows[key].cast(self._enums[key])
+        return level_codes(column).astype(np.int32)
 
     def _levels(self, key: str) -> dict[str | int, int]:
         """Codes of a key's values."""

@@ -1,16 +1,14 @@
-from pathlib import Path
-
 import polars as pl
 import pytest
 
-from pipeline.choice import chosen, query, where, write_answer
+from pipeline.choice import chosen, where
 from pipeline.errors import UsageError
 from pipeline.matrix import Expansion
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
-from pipeline.scenes import deployable, with_scenes
+from pipeline.scenes import deployable
 from pipeline.virtual import virtual_matrix
-from tests.golden_content import ROWS, golden_plan, golden_seeds
+from tests.golden_content import ROWS, golden_plan
 
 DEPLOY, SCENE = SceneSettings(frame="deploy"), SceneSettings(frame="scene")
 
@@ -110,58 +108,3 @@ def test_a_computed_matrix_is_chosen_from_like_a_stored_one(plan: Plan) -> None:
     picked = chosen(virtual_matrix(plan, 20_000), plan, expression, 25, DEPLOY)
     assert picked.height == 25
     assert picked.equals(chosen(stored, plan, expression, 25, DEPLOY))
-
-
-def test_sql_answers_over_the_table_personas(rows: pl.LazyFrame) -> None:
-    answer = query(rows, "SELECT lang, count(*) AS n FROM personas GROUP BY lang ORDER BY lang")
-    assert answer.to_dicts() == [
-        {"lang": lang, "n": rows.collect().filter(pl.col("lang") == lang).height} for lang in ("en", "zh")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("sql", "said"),
-    [
-        ("SELEC 1", "SQL statement"),
-        ("", "one"),
-        ("SELECT 1; SELECT 2", "one (and only one) statement"),
-        ("SELECT * FROM people", "people"),
-        ("SELECT mood FROM personas", "mood"),
-        ("SELECT CAST(seed_id AS INT) FROM personas", "conversion"),
-    ],
-)
-def test_sql_that_cannot_be_answered_is_the_user_s_to_mend(rows: pl.LazyFrame, sql: str, said: str) -> None:
-    with pytest.raises(UsageError) as raised:
-        query(rows, sql)
-    assert str(raised.value).startswith(f"{sql!r}: ")
-    assert said in str(raised.value)
-    assert "\n" not in str(raised.value)
-
-
-READERS = {".parquet": pl.read_parquet, ".csv": pl.read_csv, ".jsonl": pl.read_ndjson}
-
-
-@pytest.mark.parametrize("suffix", READERS)
-def test_an_answer_is_written_as_its_ending_says(rows: pl.LazyFrame, tmp_path: Path, suffix: str) -> None:
-    told = with_scenes(rows, golden_plan(), golden_seeds(), DEPLOY)
-    sql = "SELECT persona_id, tone_family, scene FROM personas WHERE pace = 0"
-    path = tmp_path / "new" / f"answer{suffix}"
-    height = write_answer(told, sql, path)
-    wanted = query(told, sql).cast({"tone_family": pl.String}).rows()
-    assert height == len(wanted) > 0
-    assert READERS[suffix](path).cast({"tone_family": pl.String}).rows() == wanted
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize("sql", ["SELECT mood FROM personas", "SELECT CAST(seed_id AS INT) FROM personas"])
-def test_an_answer_there_is_not_leaves_the_file_before_it(rows: pl.LazyFrame, tmp_path: Path, sql: str) -> None:
-    path = tmp_path / "answer.parquet"
-    path.write_text("before")
-    with pytest.raises(UsageError, match="SELECT"):
-        write_answer(rows, sql, path)
-    assert [file.read_text() for file in tmp_path.iterdir()] == ["before"]
-
-
-def test_an_ending_that_says_no_format_is_refused(rows: pl.LazyFrame, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"one of \.parquet, \.csv, \.jsonl"):
-        write_answer(rows, "SELECT 1 FROM personas", tmp_path / "answer.xlsx")

@@ -2,6 +2,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pipeline import compiled, kernel
+
 # What a build does, and `personas show`, after what is compiled ahead; in a process that has compiled nothing else.
 BUILD = """
 import sys
@@ -21,7 +25,6 @@ def known():
 for side in compiled.SIDES:
     side()
 ahead = known()
-assert compiled.is_compiled()
 out, axes, seeds = Path(sys.argv[1]), golden_axes(), golden_seeds()
 assert not unreachable(axes)
 (out / "plan.json").write_text(plan_json(make_plan(seeds, axes, ROWS, triples=True)), "utf-8")
@@ -40,3 +43,18 @@ def test_a_build_compiles_nothing_that_was_not_compiled_ahead(tmp_path: Path) ->
     run = [sys.executable, "-c", BUILD, str(tmp_path)]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= INNER
+
+
+def test_a_kernel_is_compiled_ahead_once_and_anew_where_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "kernel.py"
+    source.write_text("one", "utf-8")
+    monkeypatch.setattr(kernel, "__file__", str(source))
+    monkeypatch.setattr(compiled, "_folder", lambda: tmp_path)
+    assert not compiled.is_compiled()
+    compiled.mark_compiled()
+    source.touch()
+    assert compiled.is_compiled()
+    source.write_text("two", "utf-8")
+    assert not compiled.is_compiled()

@@ -11,7 +11,7 @@ import argparse
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
@@ -26,7 +26,6 @@ from tqdm import tqdm
 
 from flows.workers import WorkerPool, build_shards, worker_pool
 from pipeline.axis_files import load_axes
-from pipeline.choice import write_answer
 from pipeline.config import ROW_GROUP, RunConfig
 from pipeline.conversations import Sample, canonical_sample, load_samples
 from pipeline.files import write_text
@@ -34,6 +33,7 @@ from pipeline.matrix import matrix_schema
 from pipeline.pairing import samples_table
 from pipeline.plan import make_plan
 from pipeline.plan_file import plan_json, read_plan
+from pipeline.query import write_answer
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
 from pipeline.seeds import load_seeds
@@ -158,34 +158,25 @@ def sealed(bench: Bench, folder: Path, rows: int) -> Version:
     return seal(folder, bench.plan, seeds_file(bench.out, bench.seeds), rows, SHARD)
 
 
-def measure(rows: int, out: Path) -> list[Line]:
-    lines, steps = [], iter(tqdm(["plan", "floor", "one", "two", "ten", "scenes"], unit="step"))
-    next(steps)
+def measure(rows: int, out: Path) -> Iterator[Line]:
     bench = Bench(out)
-    next(steps)
-    floor = bench.floor(rows, 2)
-    next(steps)
-    alone, _ = bench.expanded(rows, 1)
-    next(steps)
-    spent, folder = bench.expanded(rows, 2)
-    lines.append(Line(f"expand, check and write {rows:,} rows against random columns written the same way",
-                      f"{spent / floor:.2f} × as long", f"{spent:.1f} s, {floor:.1f} s"))  # fmt: skip
-    lines.append(Line("one worker against two", f"{alone / spent:.2f} × as long", f"{alone:.1f} s, {spent:.1f} s"))
-    next(steps)
+    floor, (alone, _), (spent, folder) = bench.floor(rows, 2), bench.expanded(rows, 1), bench.expanded(rows, 2)
+    yield Line(f"expand, check and write {rows:,} rows against random columns written the same way",
+               f"{spent / floor:.2f} × as long", f"{spent:.1f} s, {floor:.1f} s")  # fmt: skip
+    yield Line("one worker against two", f"{alone / spent:.2f} × as long", f"{alone:.1f} s, {spent:.1f} s")
     if rows > MILLION:
         more, _ = bench.expanded(10 * rows, 2)
-        lines.append(Line(f"rows a second at {10 * rows:,} rows against {rows:,}", f"{10 * spent / more:.2f} ×",
-                          f"{10 * rows / more:,.0f}, {rows / spent:,.0f}"))  # fmt: skip
-    next(steps)
+        yield Line(f"rows a second at {10 * rows:,} rows against {rows:,}", f"{10 * spent / more:.2f} ×",
+                   f"{10 * rows / more:,.0f}, {rows / spent:,.0f}")  # fmt: skip
     size = sum(path.stat().st_size for path in folder.glob("shards/*.parquet"))
-    lines.append(Line("on disk", f"{size / rows:.1f} bytes a row", f"{size / 1e6:.0f} MB"))
-    expanding = spent * MILLION / rows
+    yield Line("on disk", f"{size / rows:.1f} bytes a row", f"{size / 1e6:.0f} MB")
     million, few = bench.expanded(MILLION, 2) if rows > MILLION else (spent, folder)
-    lines.append(pairing(bench, sealed(bench, few, MILLION), million))
+    yield pairing(bench, sealed(bench, few, MILLION), million)
     version = sealed(bench, folder, rows)
-    lines += [pruning(version), scenes(bench, version, expanding)]
+    yield pruning(version)
+    yield scenes(bench, version, million)
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return [*lines, Line("peak memory of a process", f"{peak / 1024:,.0f} MB", "")]
+    yield Line("peak memory of a process", f"{peak / 1024:,.0f} MB", "")
 
 
 def main() -> None:
@@ -193,7 +184,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10 * MILLION)
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        lines = measure(rows, Path(folder))
+        lines = list(tqdm(measure(rows, Path(folder)), unit="line"))
     table = Table("what", "ratio", "measured")
     for line in lines:
         table.add_row(*line)
