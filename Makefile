@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: matrix test check bench schemas clean help
+.PHONY: matrix test check compiled bench schemas clean help
 
 help:  ## say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -13,7 +13,7 @@ matrix: $(VENV)/.run  ## set up, then build the default matrix into data/
 	$(BIN)/personas build
 
 test: $(VENV)/.dev  ## set up with test tools, then run all tests and checks
-	$(MAKE) check
+	$(MAKE) -j2 check compiled
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=93
 
 check: $(VENV)/.dev  ## style, types, one-way imports, schemas
@@ -23,6 +23,9 @@ check: $(VENV)/.dev  ## style, types, one-way imports, schemas
 	$(BIN)/lint-imports
 	$(BIN)/personas schemas --check
 	$(BIN)/personas validate seeds data/conversations
+
+compiled: $(VENV)/.dev  ## the kernel's machine code, before the tests' two processes would each make it
+	$(BIN)/python -m flows.compile
 
 bench: $(VENV)/.dev  ## ratios of time and memory, measured in one run
 	$(BIN)/python -m tests.benches.table

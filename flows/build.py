@@ -10,7 +10,6 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from tqdm import tqdm
 
 from flows.cluster import dask_runner, workers_at
+from flows.compile import compile_kernel
 from flows.workers import WorkerPool, build_shards, worker_pool
 from pipeline.build import (
     BuildResult,
@@ -33,7 +33,7 @@ from pipeline.build import (
     pair_version,
     peak_rss_mb,
 )
-from pipeline.compiled import SIDES, is_compiled, mark_compiled
+from pipeline.compiled import is_compiled
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
 from pipeline.files import discard, exclusive, file_sha256
@@ -61,10 +61,8 @@ Batch = list[tuple[int, int, int]]
 
 
 @task(name="compile", cache_policy=NO_CACHE)
-def compile_kernel() -> None:
-    with worker_pool(len(SIDES)) as pool, ThreadPoolExecutor(len(SIDES)) as threads:
-        list(threads.map(pool.run, SIDES))
-    mark_compiled()
+def compile_ahead() -> None:
+    compile_kernel()
 
 
 @task(cache_policy=NO_CACHE)
@@ -140,7 +138,7 @@ def _built(config: RunConfig, progress: bool) -> BuildResult:
         workers_at(config.workers)  # to say at once that nobody answers there
     if not is_compiled():
         with _timed(stages, "compile", progress):
-            compile_kernel()
+            compile_ahead()
     with _timed(stages, "validate", progress):
         inputs = validate(config)
         samples = validate_samples(config, inputs)

@@ -20,12 +20,12 @@ from pipeline.coverage import unreachable
 from pipeline.documents import REJECTS, canonical_json, find_files
 from pipeline.errors import BrokenVersion, Fault, InvalidRecords, PlanRefused
 from pipeline.files import discard, exclusive, file_sha256, write_text
+from pipeline.locks import Openings, seed_faults
 from pipeline.pairing import samples_table
 from pipeline.plan import Plan, make_plan
 from pipeline.plan_file import plan_json, read_plan
 from pipeline.quality import verify
 from pipeline.report import with_report
-from pipeline.rules import seed_faults
 from pipeline.seeds import Seed, read_seeds
 from pipeline.store import (
     SOURCES,
@@ -79,8 +79,9 @@ def check_inputs(
             for axis, level, why in unreachable(axes)
         ]
     if axes is not None:
+        openings = Openings(axes)
         for seed in placed:
-            faults += seed.own(seed_faults(axes, seed))
+            faults += seed.own(seed_faults(openings, seed))
     if sample_paths:
         at_fault = {(fault.file, fault.line) for fault in faults}
         seeds = {s.record.id: None if (s.file, s.line) in at_fault else s.record for s in placed}

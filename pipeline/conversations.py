@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.axes import AXIS_NAMES, Axes
 from pipeline.documents import canonical_json, json_lines, nearest
 from pipeline.errors import Fault, InvalidRecords
+from pipeline.locks import Openings
 from pipeline.provenance import UNKNOWN_PROVENANCE, Provenance
 from pipeline.records import Kind, Placed, read_records, stream_records
-from pipeline.rules import seed_masks
 from pipeline.seeds import Lang, Seed, SeedId, Text
 
 MAX_TURNS = 200
@@ -90,9 +90,10 @@ def check_samples(
     """
     faults: list[Fault] = []
     records: list[tuple[str, str]] = []
+    openings = None if axes is None else Openings(axes)
     for placed in stream_records(SAMPLES, paths, faults):
-        if axes is not None:
-            faults += placed.own(sample_faults(axes, seeds, placed, all_seeds))
+        if openings is not None:
+            faults += placed.own(sample_faults(openings, seeds, placed, all_seeds))
         records.append((placed.record.id, canonical_sample(placed.record)))
     return [record for _, record in sorted(records)], faults
 
@@ -117,10 +118,10 @@ def addresses(user_text: str, seed: Seed) -> bool:
 
 
 def sample_faults(
-    axes: Axes, seeds: Mapping[str, Seed | None], placed: Placed[Sample], all_seeds: bool = True
+    openings: Openings, seeds: Mapping[str, Seed | None], placed: Placed[Sample], all_seeds: bool = True
 ) -> Iterable[Fault]:
     """What in a sample refers to nothing, or to a persona that cannot be."""
-    sample, fault = placed.record, placed.fault
+    sample, fault, axes = placed.record, placed.fault, openings.axes
     heard = {turn.role for turn in sample.turns}
     if "user" not in heard:
         yield fault("turns", "the user says nothing", "Add what they say; a persona is paired by the user's side.")
@@ -145,7 +146,7 @@ def sample_faults(
         problem = f"{sample.scenario} does not allow {sample.user_state!r}"
         yield fault("user_state", problem, nearest(sample.user_state, scenario.states))
     if seed is not None:
-        open_levels = seed_masks(axes, seed)
+        open_levels = openings.of(seed)
         for axis, name in enumerate(AXIS_NAMES):
             level = getattr(sample, FIELD_OF_AXIS.get(name, ""), None)
             if level is not None and not open_levels[axis, axes.codes[name][level]]:

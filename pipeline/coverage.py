@@ -1,7 +1,6 @@
 """Feasible pairs and triples of levels: which there are, which the sequence misses, and rows that cover those."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.axes import Axes
-from pipeline.fit import Weights, reachable
+from pipeline.fit import Weights, in_two_threads, reachable
 from pipeline.kernel import (
     COVERED,
     NO_HOST,
@@ -83,7 +82,7 @@ def own_pairs(tables: Tables, weights: Weights, masks: Masks, wanted: Bools) -> 
     """What each seed of ``wanted`` can take together: (seeds, domains, tone families)."""
     domains, _, families = tables.domain_state_family.shape
     pairs = np.zeros((len(masks), domains, families), np.bool_)
-    _in_two_threads(
+    in_two_threads(
         lambda part: add_own_pairs(tables, weights, masks[part], wanted[part], pairs[part], new_scratch(tables)),
         len(masks),
     )
@@ -197,7 +196,7 @@ class _FoundRows:
         self._held = np.where(due, reached, self._held)
         lengths = np.where(due, reached, 0)
         pairs = own_pairs(self._tables, self._weights, self._masks, due)
-        _in_two_threads(
+        in_two_threads(
             lambda part: strike_own_pairs(
                 self._tables, self._weights, self._masks[part], self._hashes[part], lengths[part], pairs[part],
                 new_scratch(self._tables),
@@ -226,22 +225,15 @@ class _FoundRows:
 
 def _counted(tables: Tables, weights: Weights, masks: Masks, hashes: U64s, rows: Ints, cells: Cells) -> Counts:
     """How many of ``rows`` of each seed's sequence are in each cell."""
-    sums: list[Counts] = []
 
-    def count(part: slice) -> None:
+    def count(part: slice) -> Counts:
         counts, work = np.zeros(cells.offsets[-1], np.int32), new_scratch(tables)
         for seed in range(part.start, part.stop):
             count_sequence(tables, weights, masks[seed], hashes[seed], 0, int(rows[seed]), *cells, counts, 1, work)
-        sums.append(counts)
+        return counts
 
-    _in_two_threads(count, len(masks))
-    return sums[0] + sums[1]
-
-
-def _in_two_threads(work: Callable[[slice], None], seeds: int) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(work, part) for part in (slice(0, seeds // 2), slice(seeds // 2, seeds))]:
-            done.result()
+    first, second = in_two_threads(count, len(masks))
+    return first + second
 
 
 def _placed(tables: Tables, weights: Weights, masks: Masks, hashes: U64s, found: _FoundRows) -> CoverageRows:

@@ -1,8 +1,8 @@
 """Fit level weights to target shares, and find what share of each level the seeds can carry at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from pipeline.rules import Masks, Tables
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.uint32]
+T = TypeVar("T")
 
 MAX_ROUNDS = 60
 GOOD_ENOUGH = 1e-3  # total variation of the worst axis: a fifth of what the certificate allows a whole matrix
@@ -32,32 +33,41 @@ def neutral_weights(tables: Tables) -> Weights:
 
 def reachable(tables: Tables, masks: Masks) -> Masks:
     """Levels that at least one persona of each seed takes: bool, (seeds, axes, levels)."""
-    each = np.zeros(masks.shape)
-    seeds, shares = np.arange(len(masks)), np.ones(len(masks))
-    add_all_marginals(tables, neutral_weights(tables), masks, shares, seeds, each, new_scratch(tables))
+    each, weights, ones = np.zeros(masks.shape), neutral_weights(tables), np.ones(len(masks))
+
+    def find(part: slice) -> None:
+        into = np.arange(part.stop - part.start)
+        add_all_marginals(tables, weights, masks[part], ones[part], into, each[part], new_scratch(tables))
+
+    in_two_threads(find, len(masks))
     return each > 0
 
 
 def likeliest_personas(tables: Tables, weights: Weights, masks: Masks) -> Floats:
     """Probability of each seed's likeliest persona; 0 for a seed with none."""
     found = np.zeros(len(masks))
-    likeliest_of(tables, weights, masks, new_scratch(tables), found)
+    in_two_threads(
+        lambda part: likeliest_of(tables, weights, masks[part], new_scratch(tables), found[part]), len(masks)
+    )
     return found
+
+
+def in_two_threads(work: Callable[[slice], T], seeds: int) -> list[T]:
+    """What ``work`` makes of the first half of the seeds and of the second."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(work, (slice(0, seeds // 2), slice(seeds // 2, seeds))))
 
 
 def marginals(tables: Tables, weights: Weights, masks: Masks, shares: Floats) -> Floats:
     """Exact level shares over all seeds, (axes, levels), each axis summing to 1."""
-    threads = 2 if len(masks) > 64 else 1
-    parts = np.array_split(np.arange(len(masks)), threads)
+    one = np.zeros(len(masks), np.int64)
 
-    def summed(part: npt.NDArray[np.int64]) -> Floats:
+    def summed(part: slice) -> Floats:
         sums = np.zeros((1, *weights.shape))
-        one = np.zeros(len(part), np.int64)
-        add_all_marginals(tables, weights, masks[part], shares[part], one, sums, new_scratch(tables))
+        add_all_marginals(tables, weights, masks[part], shares[part], one[part], sums, new_scratch(tables))
         return np.asarray(sums[0])
 
-    with ThreadPoolExecutor(threads) as pool:
-        sums = sum(pool.map(summed, parts), np.zeros(weights.shape))
+    sums: Floats = np.sum(in_two_threads(summed, len(masks)), axis=0)
     totals: Floats = np.maximum(sums.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     return np.asarray(sums / totals)
 
@@ -116,7 +126,9 @@ class _Mixing:
 def distinct(masks: Masks, shares: Floats) -> tuple[Masks, Floats]:
     """One mask and the summed shares of seeds with the same open levels, as those of an import: they are alike."""
     packed = np.packbits(masks.reshape(len(masks), -1), axis=1)
-    _, first, member = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    # A row as one value: numpy sorts these a hundred times faster than rows of bytes.
+    whole = packed.view(f"V{packed.shape[1]}").ravel()
+    _, first, member = np.unique(whole, return_index=True, return_inverse=True)
     return masks[first], np.bincount(member.ravel(), weights=shares, minlength=len(first)).astype(np.float64)
 
 
@@ -144,8 +156,7 @@ def attainable(reach: Masks, shares: Floats, target: Floats) -> Floats:
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import maximum_flow
 
-    sets, member = np.unique(reach, axis=0, return_inverse=True)
-    supply = np.bincount(member.ravel(), weights=shares, minlength=len(sets))
+    sets, supply = distinct(reach, shares)
     if sets[supply > 0][:, target > 0].all():
         return target.copy()
     levels = len(target)

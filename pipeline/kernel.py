@@ -61,6 +61,7 @@ class Scratch(NamedTuple):
     given_state: U64s  # (scenarios, states): sum over tones, < 2^24
     scenario: U64s  # (scenarios,): the root's weights, sum < 2^32
     row: U64s  # (levels,): weights of the axis being decided
+    domain_state_tone: npt.NDArray[np.uint32]  # affinities of state and tone and of domain, state and family, in one
     given: npt.NDArray[np.int64]  # (axes + 1,): where each axis's conditionals begin, counted in conditionals
     cells: npt.NDArray[np.int64]  # (axes,): where they begin in ``sums``
     sums: npt.NDArray[np.uint32]  # running sums of every conditional that this seed has needed so far
@@ -79,6 +80,7 @@ def new_scratch(tables: Tables) -> Scratch:
         np.zeros((scenarios, states), U64),
         np.zeros(scenarios, U64),
         np.zeros(width, U64),
+        tables.domain_state_family[:, :, tables.family_of].astype(np.uint32) * tables.state_tone,
         np.concatenate([[0], np.cumsum(above)]),
         np.concatenate([[0], np.cumsum(sizes)[:-1]]),
         np.zeros(sizes.sum(), np.uint32),
@@ -179,13 +181,11 @@ def _weigh_root(tables: Tables, work: Scratch) -> bool:
 def _tones(tables: Tables, s: int, u: int, work: Scratch) -> np.uint64:
     """Weights of the tones given scenario and state, into ``work.row``; their sum, < 2^56."""
     total = U64(0)
-    domain = tables.domain_of[s]
+    belief, row = work.belief[2], work.row
+    of_scenario, of_state = tables.scenario_tone[s], work.domain_state_tone[tables.domain_of[s], u]
     for t in range(tables.cards[2]):
-        weight = work.belief[2, t]
-        if weight > U64(0):
-            weight *= U64(tables.scenario_tone[s, t]) * U64(tables.state_tone[u, t])
-            weight *= U64(tables.domain_state_family[domain, u, tables.family_of[t]])
-        work.row[t] = weight
+        weight = belief[t] * U64(of_scenario[t]) * U64(of_state[t])
+        row[t] = weight
         total += weight
     return total
 
@@ -428,18 +428,18 @@ def add_marginals(tables: Tables, share: float, sums: npt.NDArray[np.float64], w
                 continue
             own[1, u] += states[u]
             codes[1] = u
-            total_tones = np.float64(conditional(tables, TONE, codes, work))
+            each = states[u] / np.float64(conditional(tables, TONE, codes, work))
             for t in range(tables.cards[2]):
-                own[2, t] += states[u] * np.float64(work.row[t]) / total_tones
+                own[2, t] += each * np.float64(work.row[t])
     for axis in range(3, axes):
         parent = tables.parents[axis]
         for above in range(tables.cards[parent]):
             if own[parent, above] == 0.0:
                 continue
             codes[parent] = above
-            total_leaf = np.float64(conditional(tables, axis, codes, work))
+            each = own[parent, above] / np.float64(conditional(tables, axis, codes, work))
             for level in range(tables.cards[axis]):
-                own[axis, level] += own[parent, above] * np.float64(work.row[level]) / total_leaf
+                own[axis, level] += each * np.float64(work.row[level])
     for axis in range(axes):
         for level in range(tables.cards[axis]):
             sums[axis, level] += own[axis, level]
@@ -454,6 +454,8 @@ def likeliest(tables: Tables, work: Scratch) -> float:
     for axis in range(axes - 1, 2, -1):
         parent = tables.parents[axis]
         for above in range(tables.cards[parent]):
+            if work.belief[parent, above] == U64(0):
+                continue
             codes[parent] = above
             total = np.float64(conditional(tables, axis, codes, work))
             top = 0.0
@@ -476,9 +478,9 @@ def likeliest(tables: Tables, work: Scratch) -> float:
             if states[u] <= top:
                 continue
             codes[1] = u
-            total_tones = np.float64(conditional(tables, TONE, codes, work))
+            each = states[u] / np.float64(conditional(tables, TONE, codes, work))
             for t in range(tables.cards[2]):
-                top = max(top, states[u] * np.float64(work.row[t]) / total_tones * best[2, t])
+                top = max(top, each * np.float64(work.row[t]) * best[2, t])
     return top
 
 
@@ -709,11 +711,16 @@ def strike_own_pairs(
     """Strike from ``pairs`` those that the first ``lengths`` rows of each seed's sequence have."""
     codes = np.zeros(3, np.uint8)
     for seed in range(len(masks)):
-        if lengths[seed] > 0:
+        left = np.count_nonzero(pairs[seed])
+        if left > 0 and lengths[seed] > 0:
             weigh(tables, weights, masks[seed], work)
         for k in range(lengths[seed]):
+            if left == 0:
+                break
             decode(tables, point(hashes[seed], U64(k)), codes, work)
-            pairs[seed, tables.domain_of[codes[0]], tables.family_of[codes[2]]] = False
+            domain, family = tables.domain_of[codes[0]], tables.family_of[codes[2]]
+            left -= np.int64(pairs[seed, domain, family])
+            pairs[seed, domain, family] = False
 
 
 @_jit

@@ -20,8 +20,9 @@ from pipeline.documents import canonical_json
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import Fit, Floats, Weights, fit, likeliest_personas, reachable, total_variation
 from pipeline.kernel import SEQUENCE_END, Scratch
+from pipeline.locks import Openings
 from pipeline.quotas import apportion
-from pipeline.rules import Masks, Tables, compile_tables, seed_masks
+from pipeline.rules import Masks, Tables, compile_tables
 from pipeline.seeds import TRAITS, Seed
 
 PLAN_VERSION = 3
@@ -127,7 +128,8 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int, triples: bool |
     if len(seeds) > MAX_SEEDS:
         raise PlanRefused(f"{len(seeds):,} seeds; a plan holds {MAX_SEEDS:,} at most")
     tables = compile_tables(axes)
-    masks = np.stack([seed_masks(axes, seed) for seed in seeds])
+    openings = Openings(axes)
+    masks = np.stack([openings.of(seed) for seed in seeds])
     reach = reachable(tables, masks)
     refuse_empty(seeds, reach)
     targets = [axes.targets(name) for name in AXIS_NAMES]

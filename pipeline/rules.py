@@ -1,16 +1,11 @@
-"""Compile axes and rules to integer tables, and a seed's locks to the levels it may take."""
+"""Compile axes and rules to integer tables."""
 
-from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.axes import AXIS_NAMES, AXIS_OF_GROUP, TREE, Axes, Scenario, Term
-from pipeline.documents import nearest
-from pipeline.errors import Fault
-from pipeline.records import Placed
-from pipeline.seeds import Seed
 
 # An affinity of 1 as an integer.  Eight bits: authors write affinities in steps of 0.05 at the finest.
 ONE = 256
@@ -125,119 +120,6 @@ def axis_codes(axes: Axes, term: Term) -> tuple[str, list[int]]:
     if group == "tone_family":
         return "tone", [code for code, family in enumerate(axes.family_of) if family in codes]
     return group, codes
-
-
-def seed_masks(axes: Axes, seed: Seed) -> Masks:
-    """Levels the seed's locks leave open: bool, shape (axes, widest axis)."""
-    masks = np.zeros((len(TREE), max(axes.cards)), np.bool_)
-    for number, (name, levels) in enumerate(axes.levels.items()):
-        allows = _seed_allows(axes, seed, name)
-        masks[number, : len(levels)] = True if allows is None else [allows(code) for code in range(len(levels))]
-    return masks
-
-
-def _seed_allows(axes: Axes, seed: Seed, axis: str) -> Callable[[int], bool] | None:
-    """Whether the seed may take a level of the axis, by code; None where it may take all."""
-    lock = seed.locks.levels.get(axis)
-    levels = axes.levels[axis]
-
-    def unlocked(code: int) -> bool:
-        level = levels[code].id
-        return lock is None or ((lock.only is None or level in lock.only) and level not in lock.never)
-
-    own: dict[str, Callable[[int], bool]] = {
-        "scenario": lambda code: meets(seed, axes.scenario[code]),
-        "tone": lambda code: _speaks(seed, axes, code),
-        "register": lambda code: _registers(seed, axes, code),
-        "temperament": lambda code: _bends(seed, axes, code),
-    }
-    allows = own.get(axis)
-    if allows is None:
-        return None if lock is None else unlocked
-    return lambda code: unlocked(code) and allows(code)
-
-
-def meets(seed: Seed, scenario: Scenario) -> bool:
-    """A seed meets a scenario where it has a bridge, plays a stance that is allowed, and lacks nothing it needs."""
-    never = set(seed.locks.scenarios.never)
-    return (
-        (seed.bridges is None or scenario.domain in seed.bridges)
-        and stance_of(seed, scenario) is not None
-        and never.isdisjoint({scenario.id, scenario.domain, *scenario.needs})
-        and scenario.world in {"any", seed.world}
-        and not (scenario.audience == "children" and seed.rating == "mature")
-        and not (scenario.audience == "mature" and seed.age is not None and seed.age < 18)
-    )
-
-
-def stance_of(seed: Seed, scenario: Scenario) -> str | None:
-    """The first stance in the scenario's order that the seed plays."""
-    return next((stance for stance in scenario.stances if stance in seed.played), None)
-
-
-def _speaks(seed: Seed, axes: Axes, code: int) -> bool:
-    tone, lock = axes.tone[code], seed.locks.tones
-    named = {tone.id, tone.family}
-    return named.isdisjoint(lock.never) and (lock.only is None or not named.isdisjoint(lock.only))
-
-
-def _registers(seed: Seed, axes: Axes, code: int) -> bool:
-    """The seed's own register or one step beside it, in the axis's order."""
-    own = seed.speech.register_
-    return own is None or abs(axes.codes["register"][own] - code) <= 1
-
-
-def _bends(seed: Seed, axes: Axes, code: int) -> bool:
-    """A day's mood may take a trait neither out of 1–5 nor out of the seed's locked band."""
-    if seed.traits is None:
-        return True
-    for trait, step in axes.temperament[code].shift.items():
-        level = getattr(seed.traits, trait) + step
-        if level not in seed.locks.traits.get(trait, (1, 2, 3, 4, 5)):
-            return False
-    return True
-
-
-def seed_faults(axes: Axes, placed: Placed[Seed]) -> Iterable[Fault]:
-    """What in a seed refers to nothing, or leaves it nothing to be."""
-    seed = placed.record
-    dangling = False
-    for field, group, ids in _references(axes, seed):
-        for name in sorted(set(ids) - group):
-            yield placed.fault(field, f"there is no {name!r}", nearest(name, group))
-            dangling = True
-    if dangling or placed.broken:  # what a broken field would have allowed is not known
-        return
-    for name in AXIS_NAMES:
-        allows = _seed_allows(axes, seed, name)
-        if allows is not None and not any(map(allows, range(len(axes.levels[name])))):
-            yield placed.fault(_culprit(seed, name), f"its locks leave no {name}", _way_out(seed, name))
-
-
-def _references(axes: Axes, seed: Seed) -> Iterable[tuple[str, set[str], Iterable[str]]]:
-    domains, tones = set(axes.codes["domain"]), set(axes.codes["tone"]) | set(axes.codes["tone_family"])
-    yield "bridges", domains, seed.bridges or ()
-    yield "locks.tones", tones, (*(seed.locks.tones.only or ()), *seed.locks.tones.never)
-    needs = {need.id for need in axes.needs}
-    yield "locks.scenarios.never", domains | set(axes.codes["scenario"]) | needs, seed.locks.scenarios.never
-    yield "speech.register", set(axes.codes["register"]), [seed.speech.register_] if seed.speech.register_ else ()
-    yield "locks.levels", set(AXIS_NAMES), seed.locks.levels
-    for axis, lock in seed.locks.levels.items():
-        if axis in axes.codes:
-            yield f"locks.levels.{axis}", set(axes.codes[axis]), (*(lock.only or ()), *lock.never)
-
-
-def _culprit(seed: Seed, axis: str) -> str:
-    if axis in seed.locks.levels:
-        return f"locks.levels.{axis}"
-    return {"scenario": "bridges", "tone": "locks.tones", "register": "speech.register"}.get(axis, "locks")
-
-
-def _way_out(seed: Seed, axis: str) -> str:
-    if axis == "scenario":
-        stances = ", ".join(seed.played)
-        return f"No scenario of its domains takes the stances {stances}: add a bridge or a stance, or unlock a need."
-    return "Free at least one level."
 
 
 def axis_of(group: str) -> str:

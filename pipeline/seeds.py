@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,8 +14,8 @@ from pipeline.records import Kind, Placed, read_records
 
 Lang = Literal["en", "zh"]
 Stance = Literal["service", "companion", "expert", "character", "practice"]
-TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 TraitName = Literal["openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism"]
+TRAITS: tuple[TraitName, ...] = get_args(TraitName)
 TraitLevel = Annotated[int, Field(ge=1, le=5)]
 
 # Seed text is spoken text: tabs, newlines and control characters have no sound, and C0 codes break JSON readers.

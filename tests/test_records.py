@@ -10,8 +10,8 @@ import pytest
 from pipeline.axes import Axes
 from pipeline.build import check_inputs
 from pipeline.errors import Fault
+from pipeline.locks import Openings, seed_faults
 from pipeline.records import Placed, read_records
-from pipeline.rules import seed_faults
 from pipeline.schema_check import schema_faults
 from pipeline.seeds import SEEDS, Seed
 from tests.conftest import ROOT
@@ -66,7 +66,7 @@ def test_a_broken_field_is_the_only_one_at_fault(
     (placed,), faults = read_records(SEEDS, [write(path, record)])
     assert placed.broken == {field}
     assert faults == schema_faults("seed", record, str(path), 1)
-    assert placed.own(seed_faults(axes, placed)) == []
+    assert placed.own(seed_faults(Openings(axes), placed)) == []
 
 
 def test_where_it_is_not_known_whether_a_seed_is_imported_nothing_is_asked_of_it(path: Path, authored: Record) -> None:

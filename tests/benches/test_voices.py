@@ -7,24 +7,30 @@ the seed's own catchphrases are masked in the turns first.  One in ten is right 
 
 import random
 import re
-from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.sparse import csr_matrix, diags
 
 from pipeline.conversations import Sample
 from pipeline.seeds import Seed
 from tests.content_figures import given_name, prose
 
+Keys = npt.NDArray[np.uint64]
 SIZES = {"en": (3, 4, 5), "zh": (1, 2, 3)}
+# Powers of a polynomial hash of code points, modulo 2^64.
+POWERS = np.array([pow(1_000_003, power, 1 << 64) for power in range(5)], np.uint64)
 OF = 10
 LEAST = 0.3
 
 
-def grams(text: str, lang: str) -> Counter[str]:
-    text = re.sub(r"\W+", " ", text.lower())
-    return Counter(text[at : at + size] for size in SIZES[lang] for at in range(len(text) - size + 1))
+def grams(text: str, lang: str) -> tuple[Keys, npt.NDArray[np.int64]]:
+    """Keys of the character n-grams of a text, and how often each occurs."""
+    letters = np.frombuffer(re.sub(r"\W+", " ", text.lower()).encode("utf-32-le"), np.uint32).astype(np.uint64)
+    keys = [sliding_window_view(letters, size) @ POWERS[:size] for size in SIZES[lang] if len(letters) >= size]
+    return np.unique(np.concatenate(keys), return_counts=True)
 
 
 def spoken(sample: Sample, seed: Seed) -> str:
@@ -36,15 +42,13 @@ def spoken(sample: Sample, seed: Seed) -> str:
     return text
 
 
-def weighted(texts: list[Counter[str]], known: dict[str, int], idf: np.ndarray) -> csr_matrix:
-    rows, columns, counts = [], [], []
-    for row, text in enumerate(texts):
-        for gram, count in text.items():
-            if gram in known:
-                rows.append(row)
-                columns.append(known[gram])
-                counts.append(1 + np.log(count))
-    table = csr_matrix((counts, (rows, columns)), shape=(len(texts), len(known))).multiply(idf).tocsr()
+def weighted(texts: list[tuple[Keys, npt.NDArray[np.int64]]], known: Keys, idf: npt.NDArray[np.float64]) -> csr_matrix:
+    rows = np.repeat(np.arange(len(texts)), [len(keys) for keys, _ in texts])
+    keys, counts = (np.concatenate(part) for part in zip(*texts, strict=True))
+    columns = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    met = known[columns] == keys
+    values = (1 + np.log(counts)) * idf[columns]
+    table = csr_matrix((values[met], (rows[met], columns[met])), shape=(len(texts), len(known)))
     norms = np.sqrt(np.asarray(table.multiply(table).sum(axis=1)).ravel())
     return diags(1 / np.maximum(norms, 1e-12)) @ table
 
@@ -55,9 +59,8 @@ def test_a_conversation_tells_whose_it_is(lang: str, shipped_seeds: list[Seed], 
     ordinals = {seed.id: ordinal for ordinal, seed in enumerate(seeds)}
     samples = [sample for sample in shipped_samples if sample.seed_id in ordinals]
     told = [grams(" ".join(text for texts in prose(seed).values() for text in texts), lang) for seed in seeds]
-    holders = Counter(gram for text in told for gram in text)
-    known = {gram: number for number, gram in enumerate(gram for gram, count in holders.items() if count > 1)}
-    idf = np.log(len(seeds) / np.array([holders[gram] for gram in known]))
+    every, holders = np.unique(np.concatenate([keys for keys, _ in told]), return_counts=True)
+    known, idf = every[holders > 1], np.log(len(seeds) / holders[holders > 1])
     own = weighted(told, known, idf)
     turns = weighted([grams(spoken(s, seeds[ordinals[s.seed_id or ""]]), lang) for s in samples], known, idf)
     alike = np.asarray((turns @ own.T).todense())
