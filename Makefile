@@ -25,7 +25,7 @@ check: $(VENV)/.dev  ## style, types, one-way imports, schemas
 	$(BIN)/personas validate seeds data/conversations
 
 compiled: $(VENV)/.dev  ## the kernel's machine code, before the tests' two processes would each make it
-	$(BIN)/python -m flows.compile
+	$(BIN)/python -m pipeline.compiled
 
 bench: $(VENV)/.dev  ## ratios of time and memory, measured in one run
 	$(BIN)/python -m tests.benches.table

@@ -7,6 +7,7 @@ a stage whose result stands is done; Prefect's own cache would call it done afte
 import flows.prefect_settings  # noqa: F401  # isort: skip  (before prefect reads its settings)
 
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -22,8 +23,6 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from tqdm import tqdm
 
 from flows.cluster import dask_runner, workers_at
-from flows.compile import compile_kernel
-from flows.workers import WorkerPool, build_shards, worker_pool
 from pipeline.build import (
     BuildResult,
     accept_inputs,
@@ -33,7 +32,7 @@ from pipeline.build import (
     pair_version,
     peak_rss_mb,
 )
-from pipeline.compiled import is_compiled
+from pipeline.compiled import compile_kernel, is_compiled
 from pipeline.config import RunConfig
 from pipeline.errors import BrokenVersion
 from pipeline.files import discard, exclusive, file_sha256
@@ -42,6 +41,7 @@ from pipeline.quality import Quality, verify
 from pipeline.report import with_report
 from pipeline.store import (
     REPORT,
+    build_shards,
     building_folder,
     find_versions,
     linked_copy,
@@ -52,6 +52,7 @@ from pipeline.store import (
     seal,
     shard_ranges,
 )
+from pipeline.workers import WorkerPool, worker_pool
 
 # A Prefect task costs about 12 ms, a shard of 262,144 rows about half a second: with four shards to a task the
 # overhead is half a percent, and a billion rows are still a thousand steps of progress.
@@ -100,9 +101,9 @@ def pair(config: RunConfig, building: Path, samples: Path) -> Path:
 
 
 @task(name="verify", cache_policy=NO_CACHE)
-def verify_all(building: Path) -> Quality:
+def verify_all(building: Path, workers: int, progress: bool) -> Quality:
     """Every byte, rule and double of a version that readers do not see yet."""
-    faults, quality = verify(open_version(building))
+    faults, quality = verify(open_version(building), workers, progress)
     if faults or quality is None:
         discard(building)  # a rerun must not trust what is at fault
         raise BrokenVersion("\n".join([f"{building}: not what it should be; discarded", *faults]))
@@ -163,7 +164,8 @@ def _built(config: RunConfig, progress: bool) -> BuildResult:
             with _timed(stages, "pair", progress):
                 building = pair(config, building, samples)
         with _timed(stages, "verify", progress):
-            quality = verify_all(building)
+            own = config.workers if isinstance(config.workers, int) else os.cpu_count() or 1
+            quality = verify_all(building, own, progress)
         with _timed(stages, "report", progress):
             folder = report_and_publish(config.out, building, quality)
         figures = quality.as_dict()

@@ -1,6 +1,7 @@
 """The command line: `personas …`."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Collection, Sequence
@@ -473,7 +474,7 @@ def report(
     version = _version(out) if path is None else open_version(path)
     file = version.folder / REPORT
     if rewrite or not file.is_file():
-        version = rewrite_report(version)
+        version = rewrite_report(version, os.cpu_count() or 1)
     if as_json:
         _print_json({"report": str(file)})
     else:
@@ -500,7 +501,7 @@ def verify(
         faults, what = pack_faults(path), str(path)
     else:
         version = _version(out) if path is None else open_version(path)
-        faults, quality = verify_version(version)
+        faults, quality = verify_version(version, os.cpu_count() or 1, progress=not as_json)
         what = str(version.folder)
     if as_json:
         _print_json({"path": what, "faults": faults, "quality": quality.as_dict() if quality else None})

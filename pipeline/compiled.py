@@ -1,4 +1,4 @@
-"""The kernel, compiled before it is needed, by two processes side by side.
+"""The kernel, compiled before it is needed, by two processes side by side; `python -m pipeline.compiled` does it.
 
 numba compiles on first use, one function after the other: about 20 seconds of one core for the whole kernel.  The two
 sides share little, so that two cores need little more than half of it.
@@ -7,6 +7,7 @@ sides share little, so that two cores need little more than half of it.
 import hashlib
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
@@ -17,6 +18,14 @@ from pipeline.axes import TREE
 from pipeline.coverage import all_cells
 from pipeline.fit import fit, likeliest_personas, neutral_weights, reachable
 from pipeline.rules import Tables
+from pipeline.workers import worker_pool
+
+
+def compile_kernel() -> None:
+    """Compile each side in a process of its own, and note that it is done."""
+    with worker_pool(len(SIDES)) as pool, ThreadPoolExecutor(len(SIDES)) as threads:
+        list(threads.map(pool.run, SIDES))
+    mark_compiled()
 
 
 def is_compiled() -> bool:
@@ -86,3 +95,7 @@ def _two_levels() -> Tables:
         domain_state_family=np.full((1, 2, 1), 256, np.uint16),
         edges=np.full((len(TREE), 2, 2), 256, np.uint16),
     )
+
+
+if __name__ == "__main__" and not is_compiled():
+    compile_kernel()

@@ -1,29 +1,39 @@
 """Hold a matrix against its plan: rules, locks, doubles, coverage, balance.
 
 The rules are checked from the stored columns by table lookup, not by decoding again, so that a fault in the decoder
-would show.  One shard is in memory at a time.
+would show.  A process has one shard in memory at a time.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from dataframely.exc import SchemaError, ValidationError
+from tqdm import tqdm
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
 from pipeline.coverage import NO_AXIS, all_cells, own_pairs
+from pipeline.errors import BrokenVersion
 from pipeline.kernel import count_cells
 from pipeline.matrix import Columns, Expansion, Rows, codes_of
 from pipeline.pairing import Pairer, samples_digest, samples_table
 from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan, cells_covered
+from pipeline.plan_file import read_plan
 from pipeline.rules import Tables
 from pipeline.store import OF_PAIRINGS, Version, file_faults, paired_content, row_group_digest, with_uses
+from pipeline.workers import worker_pool
+
+SHARDS_A_PROCESS = 8  # two million rows, five seconds: a process takes two to start
 
 
 @dataclass(frozen=True)
@@ -65,25 +75,32 @@ class Quality:
         return asdict(self)
 
 
-def verify(version: Version) -> tuple[list[str], Quality | None]:
+def verify(version: Version, workers: int = 1, progress: bool = False) -> tuple[list[str], Quality | None]:
     """Every fault of a stored version; the figures where its files can be read at all."""
     faults = file_faults(version)
     if faults:
         return faults, None
-    plan, content = version.plan(), hashlib.sha256()
-    if plan.id != version.manifest.plan:
-        return [f"plan.json is plan {plan.id}, not {version.manifest.plan}"], None
+    plan, content, manifest = version.plan(), hashlib.sha256(), version.manifest
+    if plan.id != manifest.plan:
+        return [f"plan.json is plan {plan.id}, not {manifest.plan}"], None
+
+    def told() -> Iterator[Tally]:
+        with tqdm(total=manifest.rows, unit="row", unit_scale=True, delay=2, disable=not progress) as bar:
+            for one in tallies(version, plan, workers):
+                content.update("".join(one.digests).encode())
+                yield one
+                bar.update(one.rows)
+
     try:
-        quality = measure(plan, version.manifest.rows, _digesting(plan, version.shards(), content))
-    except (SchemaError, ValidationError) as error:
-        return [f"rows that no persona matrix may have: {error}"], None
-    if quality.rows != version.manifest.rows:
-        faults.append(f"{quality.rows:,} rows, not {version.manifest.rows:,}")
+        quality = measure(plan, manifest.rows, told())
+    except BrokenVersion as error:
+        return [str(error)], None
+    if quality.rows != manifest.rows:
+        faults.append(f"{quality.rows:,} rows, not {manifest.rows:,}")
     faults += quality.faults()
-    if not faults and content.hexdigest() != version.manifest.rows_content:
-        wanted = version.manifest.rows_content[:12]
-        faults.append(f"the content of the rows is {content.hexdigest()[:12]}, not {wanted}")
-    if not faults and version.manifest.samples_content is not None:
+    if not faults and content.hexdigest() != manifest.rows_content:
+        faults.append(f"the content of the rows is {content.hexdigest()[:12]}, not {manifest.rows_content[:12]}")
+    if not faults and manifest.samples_content is not None:
         faults += pairing_faults(version, plan)
     return faults, quality
 
@@ -109,35 +126,109 @@ def pairing_faults(version: Version, plan: Plan) -> list[str]:
     return faults
 
 
-def _digesting(plan: Plan, shards: Iterable[pl.DataFrame], content: "hashlib._Hash") -> Iterator[pl.DataFrame]:
-    """``shards`` as they are; once each has been measured, its row groups' digests are added to ``content``."""
-    for shard in shards:
-        yield shard
-        for group in shard.iter_slices(ROW_GROUP):
-            content.update(row_group_digest(codes_of(plan, group)).encode())
+@dataclass(frozen=True)
+class Tally:
+    """What one shard adds to the figures of a matrix."""
+
+    rows: int
+    broken_rules: int
+    broken_locks: int
+    not_of_plan: int
+    duplicates: int
+    cells: npt.NDArray[np.int32]  # by cell of `all_cells`
+    levels: npt.NDArray[np.int64]  # (axes, levels)
+    seeds: slice  # ordinals from the least to the greatest
+    own: npt.NDArray[np.bool_]  # (those seeds, domains, tone families): some row has both
+    ends: tuple["Keys", ...]  # of the first and the last seed, which the shards beside this one may go on with
+    digests: tuple[str, ...]  # of the row groups
 
 
-def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
-    expansion, columns = Expansion(plan, rows), Columns(plan)
-    cells = all_cells(plan.tables, 3 if plan.report["triples"] else 2)
+class Keys(NamedTuple):
+    """The different rows of a seed, each as one number."""
+
+    seed: int
+    rows: npt.NDArray[np.uint64]
+
+
+def tally(expansion: Expansion, shard: pl.DataFrame, start: int) -> Tally:
+    """Hold rows from ``start`` on against the plan.  Raises BrokenVersion where they cannot be a matrix's at all."""
+    plan, tables = expansion.plan, expansion.plan.tables
+    try:
+        PersonaMatrix.validate(shard)
+    except (SchemaError, ValidationError) as error:
+        raise BrokenVersion(f"rows that no persona matrix may have: {error}") from None
+    found = codes_of(plan, shard)
+    cells = all_cells(tables, _strength(plan))
     counts = np.zeros(cells.offsets[-1], np.int32)
-    levels = np.zeros(plan.weights.shape, np.int64)
-    broken_rules = broken_locks = not_of_plan = done = 0
-    doubles = _Doubles(plan)
+    count_cells(found.codes, tables.cards, *cells, counts, 1)
+    first, last = (int(found.seeds.min()), int(found.seeds.max())) if shard.height else (0, -1)
+    own = np.zeros((last + 1 - first, *_own_shape(tables)), np.bool_)
+    own[found.seeds - first, tables.domain_of[found.codes[:, 0]], tables.family_of[found.codes[:, 2]]] = True
+    width = plan.weights.shape[1]
+    duplicates, ends = _doubles(tables, found)
+    wanted = Columns(plan).frame(expansion.codes(start, min(expansion.rows, start + shard.height)))
+    return Tally(
+        rows=shard.height,
+        broken_rules=int(_breaks_rule(tables, found).sum()),
+        broken_locks=int(_breaks_lock(plan, found).sum()),
+        not_of_plan=_differing(shard, wanted),
+        duplicates=duplicates,
+        cells=counts,
+        levels=np.array([np.bincount(found.codes[:, axis], minlength=width) for axis in range(len(AXIS_NAMES))]),
+        seeds=slice(first, last + 1),
+        own=own,
+        ends=ends,
+        digests=tuple(row_group_digest(group) for group in _row_groups(found)),
+    )
+
+
+def tallies(version: Version, plan: Plan, workers: int = 1) -> Iterator[Tally]:
+    """Of each shard in order, made by as many processes as have eight shards each."""
+    files = [file for file in version.manifest.files if file.path.startswith("shards/")]
+    starts = accumulate((file.rows or 0 for file in files), initial=0)
+    shards = [(version.folder / file.path, start) for file, start in zip(files, starts, strict=False)]
+    processes, rows = min(workers, len(files) // SHARDS_A_PROCESS), version.manifest.rows
+    if processes < 2:
+        expansion = Expansion(plan, rows)
+        yield from (tally(expansion, pl.read_parquet(path), start) for path, start in shards)
+        return
+    of_all = version.folder / "plan.json", plan.id, rows
+    with worker_pool(processes) as pool, ThreadPoolExecutor(processes) as threads:
+        yield from threads.map(lambda shard: pool.run(_tally_file, *of_all, *shard), shards)
+
+
+def _tally_file(plan_path: Path, plan_id: str, rows: int, path: Path, start: int) -> Tally:
+    return tally(_expansion(plan_path, plan_id, rows), pl.read_parquet(path), start)
+
+
+@lru_cache(maxsize=1)
+def _expansion(plan_path: Path, plan_id: str, rows: int) -> Expansion:
+    """``plan_id`` is there for the cache: another plan may come to stand at the same path."""
+    return Expansion(read_plan(plan_path), rows)
+
+
+def measure(plan: Plan, rows: int, found: Iterable[Tally]) -> Quality:
+    """The figures of a matrix of ``rows`` from those of its shards, in order."""
+    expansion = Expansion(plan, rows)
+    cells = all_cells(plan.tables, _strength(plan))
+    counts, levels = np.zeros(cells.offsets[-1], np.int64), np.zeros(plan.weights.shape, np.int64)
     due = np.array(expansion.quotas) >= plan.report["own"]["from"]
     own = own_pairs(plan.tables, plan.weights, plan.masks, due)
-    for shard in shards:
-        PersonaMatrix.validate(shard)
-        found = codes_of(plan, shard)
-        broken_rules += int(_breaks_rule(plan.tables, found).sum())
-        broken_locks += int(_breaks_lock(plan, found).sum())
-        not_of_plan += _differing(shard, columns.frame(expansion.codes(done, min(rows, done + shard.height))))
-        doubles.add(found)
-        count_cells(found.codes, plan.tables.cards, *cells, counts, 1)
-        own[found.seeds, plan.tables.domain_of[found.codes[:, 0]], plan.tables.family_of[found.codes[:, 2]]] = False
-        for axis in range(len(AXIS_NAMES)):
-            levels[axis] += np.bincount(found.codes[:, axis], minlength=plan.weights.shape[1])
-        done += shard.height
+    done = broken_rules = broken_locks = not_of_plan = duplicates = 0
+    held = Keys(-1, np.empty(0, np.uint64))
+    for one in found:
+        done += one.rows
+        broken_rules += one.broken_rules
+        broken_locks += one.broken_locks
+        not_of_plan += one.not_of_plan
+        duplicates += one.duplicates
+        counts += one.cells
+        levels += one.levels
+        own[one.seeds] &= ~one.own
+        for seed, keys in one.ends:
+            both = np.concatenate([held.rows, keys]) if seed == held.seed else keys
+            held = Keys(seed, np.unique(both))
+            duplicates += len(both) - len(held.rows)
     promised = rows >= plan.base_rows
     (pairs, pairs_feasible), (triples, triples_feasible) = cells_covered(plan, "pairs"), cells_covered(plan, "triples")
     first_triple = int(cells.offsets[np.count_nonzero(cells.axes[:, 2] == NO_AXIS)])
@@ -145,7 +236,7 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
         rows=done,
         broken_rules=broken_rules,
         broken_locks=broken_locks,
-        duplicates=doubles.count,
+        duplicates=duplicates,
         not_of_plan=not_of_plan,
         pairs_feasible=pairs_feasible,
         pairs_certified=pairs if promised else 0,
@@ -157,6 +248,20 @@ def measure(plan: Plan, rows: int, shards: Iterable[pl.DataFrame]) -> Quality:
         own_missed=int(own.sum()),
         distance=distances(plan, levels),
     )
+
+
+def _row_groups(rows: Rows) -> Iterator[Rows]:
+    for first in range(0, len(rows.seeds), ROW_GROUP):
+        yield Rows(*(part[first : first + ROW_GROUP] for part in rows))
+
+
+def _strength(plan: Plan) -> int:
+    return 3 if plan.report["triples"] else 2
+
+
+def _own_shape(tables: Tables) -> tuple[int, int]:
+    domains, _, families = tables.domain_state_family.shape
+    return domains, families
 
 
 def distances(plan: Plan, levels: npt.NDArray[np.int64]) -> dict[str, float]:
@@ -195,35 +300,19 @@ def _differing(found: pl.DataFrame, wanted: pl.DataFrame) -> int:
     return int(pl.select(pl.any_horizontal(differ).sum()).item())
 
 
-class _Doubles:
-    """Counts rows that occur twice.  Rows come seed by seed, so only the last seed of a shard is carried over."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.count = 0
-        self._cards = plan.tables.cards
-        self._seed = -1
-        self._keys = np.empty(0, np.uint64)
-
-    def add(self, rows: Rows) -> None:
-        keys = self._packed(rows)
-        for seed, own in _by_seed(rows.seeds, keys):
-            held = np.concatenate([self._keys, own]) if seed == self._seed else own
-            unique = np.unique(held)
-            self.count += len(held) - len(unique)
-            self._seed, self._keys = seed, unique
-
-    def _packed(self, rows: Rows) -> npt.NDArray[np.uint64]:
-        """Mixed-radix number of a row's levels; the product of all cardinalities is far below 2^64."""
-        packed = np.zeros(len(rows.codes), np.uint64)
-        for axis, card in enumerate(self._cards.tolist()):
-            packed = packed * np.uint64(card) + rows.codes[:, axis].astype(np.uint64)
-        return packed
+def _doubles(tables: Tables, rows: Rows) -> tuple[int, tuple[Keys, ...]]:
+    """How many rows occur twice, and the keys of the first and the last seed.  Rows come seed by seed."""
+    packed = _packed(tables, rows)
+    starts = np.concatenate([[0], np.nonzero(np.diff(rows.seeds))[0] + 1, [len(packed)]]).tolist()
+    runs = [
+        Keys(int(rows.seeds[start]), np.unique(packed[start:stop])) for start, stop in pairwise(starts) if stop > start
+    ]
+    return len(packed) - sum(len(run.rows) for run in runs), tuple(runs[:1] + runs[1:][-1:])
 
 
-def _by_seed(
-    seeds: npt.NDArray[np.uint32], keys: npt.NDArray[np.uint64]
-) -> Iterator[tuple[int, npt.NDArray[np.uint64]]]:
-    starts = np.concatenate([[0], np.nonzero(np.diff(seeds))[0] + 1, [len(seeds)]])
-    for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        if stop > start:
-            yield int(seeds[start]), keys[start:stop]
+def _packed(tables: Tables, rows: Rows) -> npt.NDArray[np.uint64]:
+    """Mixed-radix number of a row's levels; the product of all cardinalities is far below 2^64."""
+    packed = np.zeros(len(rows.codes), np.uint64)
+    for axis, card in enumerate(tables.cards.tolist()):
+        packed = packed * np.uint64(card) + rows.codes[:, axis].astype(np.uint64)
+    return packed

@@ -34,10 +34,10 @@ def with_report(version: Version, quality: Quality) -> Version:
     return with_file(version, REPORT, render(version, quality))
 
 
-def rewrite_report(version: Version) -> Version:
+def rewrite_report(version: Version, workers: int = 1) -> Version:
     """Verify a version without its report, and write that anew.  Raises BrokenVersion with every fault."""
     bare = without_file(version, REPORT)
-    faults, quality = verify(bare)
+    faults, quality = verify(bare, workers, progress=True)
     if faults or quality is None:
         raise BrokenVersion("\n".join([f"{version.folder}: not what it should be", *faults]))
     return with_report(bare, quality)

@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -178,6 +179,17 @@ def build_shard(expansion: Expansion, folder: Path, number: int, start: int, sto
     shard = Shard(file=described(folder, path, frame.height), digests=tuple(digests))
     write_text(_note_path(folder, number), shard.model_dump_json())
     return shard
+
+
+@lru_cache(maxsize=1)
+def _expansion(plan_path: Path, rows: int) -> Expansion:
+    return Expansion(read_plan(plan_path), rows)
+
+
+def build_shards(plan_path: Path, rows: int, building: Path, batch: list[tuple[int, int, int]]) -> int:
+    """Build each (number, start, stop) of ``batch`` that does not stand there yet; returns their rows."""
+    expansion = _expansion(plan_path, rows)
+    return sum(build_shard(expansion, building, *shard).file.rows or 0 for shard in batch)
 
 
 def row_group_digest(rows: Rows) -> str:

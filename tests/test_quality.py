@@ -18,7 +18,7 @@ from pipeline.files import write_text
 from pipeline.matrix import Expansion, Rows, codes_of
 from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan, cells_covered, make_plan
-from pipeline.quality import Quality, distances, measure, verify
+from pipeline.quality import Quality, distances, measure, tally, verify
 from pipeline.seeds import Seed
 from pipeline.store import Version, open_version
 from tests.conftest import BASE_ROWS
@@ -51,6 +51,11 @@ def copy(version: Version, tmp_path: Path) -> Version:
 
 def level_name(plan: Plan, axis: str, code: int) -> str | int:
     return getattr(plan.axes.speech, axis).levels[code].step if axis in STEPS else plan.axes.levels[axis][code].id
+
+
+def measured(plan: Plan, rows: int, frame: pl.DataFrame) -> Quality:
+    """Figures of a matrix of ``rows`` that is one shard."""
+    return measure(plan, rows, [tally(Expansion(plan, rows), frame, 0)])
 
 
 def replaced(frame: pl.DataFrame, row: int, column: str, value: object) -> pl.DataFrame:
@@ -119,11 +124,11 @@ def test_no_row_of_a_good_matrix_breaks_a_rule_looked_up_one_by_one(plan: Plan, 
 def test_triples_are_counted_where_the_plan_covers_them(seeds: list[Seed], axes: Axes) -> None:
     certified = make_plan(seeds[:2], axes, 8_000, triples=True)
     frame = Expansion(certified, 8_000).frame(0, 8_000)
-    quality = measure(certified, 8_000, [frame])
+    quality = measured(certified, 8_000, frame)
     covered, feasible = cells_covered(certified, "triples")
     assert 0 < quality.triples_certified == quality.triples_covered == covered < feasible == quality.triples_feasible
     assert covered == sum(frame.select(names).n_unique() for names in combinations(AXIS_NAMES, 3))
-    fewer = measure(certified, 8_000, [frame.head(4_000)])
+    fewer = measured(certified, 8_000, frame.head(4_000))
     assert f"{covered - fewer.triples_covered:,} certified triples that no row has" in fewer.faults()
 
 
@@ -133,10 +138,10 @@ def test_a_seed_of_rows_enough_has_every_domain_with_every_tone_family_it_can_ta
     rows = first * len(plan.seeds)
     assert plan.quotas(BASE_ROWS)[0] < first
     frame = Expansion(plan, rows).frame(0, rows)
-    quality = measure(plan, rows, [frame])
+    quality = measured(plan, rows, frame)
     assert (quality.own_seeds, quality.own_missed, quality.faults()) == (len(plan.seeds), 0, [])
     pair = {"domain": frame["domain"][7], "tone_family": frame["tone_family"][7], "seed_id": frame["seed_id"][7]}
-    fewer = measure(plan, rows, [frame.remove(**pair)])
+    fewer = measured(plan, rows, frame.remove(**pair))
     assert fewer.own_missed == 1
     assert "1 pairs of domain and tone family that their seed has no row in" in fewer.faults()
 
@@ -186,8 +191,8 @@ def test_below_its_base_rows_a_plan_certifies_no_pair(plan: Plan, tmp_path: Path
 def test_a_matrix_of_base_rows_that_lacks_certified_pairs_is_faulty(plan: Plan) -> None:
     frame = Expansion(plan, ROWS).frame(0, ROWS)
     covered, _ = cells_covered(plan, "pairs")
-    assert measure(plan, ROWS, [frame]).faults() == []
-    quality = measure(plan, ROWS, [frame.head(10_000)])
+    assert measured(plan, ROWS, frame).faults() == []
+    quality = measured(plan, ROWS, frame.head(10_000))
     assert quality.pairs_covered < covered
     assert f"{covered - quality.pairs_covered:,} certified pairs that no row has" in quality.faults()
 
@@ -288,7 +293,7 @@ def test_a_rule_of_three_is_held_against_domain_state_and_tone_family(version: V
     )
     frame = version.scan().collect()
     broken = frame.filter(domain="travel", user_state="tired", tone_family="warm").height
-    assert 0 < broken == measure(forbidden, ROWS, [frame]).broken_rules
+    assert 0 < broken == measured(forbidden, ROWS, frame).broken_rules
 
 
 @pytest.mark.parametrize("axis", ["scenario", "tone", "register", "temperament"])
@@ -339,13 +344,23 @@ def test_verify_finds_a_persona_that_occurs_twice(copy: Version) -> None:
     assert figures(quality) == {"rules": 0, "locks": 0, "twice": 1, "not of plan": 1}
 
 
-def test_verify_finds_a_persona_that_occurs_again_in_the_next_shard(two_shards: Version, tmp_path: Path) -> None:
+@pytest.fixture(params=[1, 2], ids=["one process", "two"])
+def workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("pipeline.quality.SHARDS_A_PROCESS", 1)
+    return int(request.param)
+
+
+def test_verify_finds_a_persona_that_occurs_again_in_the_next_shard(
+    two_shards: Version, tmp_path: Path, workers: int
+) -> None:
     version = copied(two_shards, tmp_path)
-    assert verify(version)[0] == []
+    assert verify(version, workers) == ([], verify(version)[1])
     last = pl.read_parquet(version.folder / "shards" / "00000.parquet")[-1]
     second = altered(version, 1, lambda frame: pl.concat([last, frame[1:]]))
     assert second.scan().select("seed_id").slice(SHARD_ROWS - 1, 2).collect().n_unique() == 1
-    assert verify(second)[0] == ["1 rows that occur twice", "1 rows that are not their plan's"]
+    assert verify(second, workers)[0] == ["1 rows that occur twice", "1 rows that are not their plan's"]
+    broken = altered(version, 1, lambda frame: replaced(frame, 3, "valence", 101))
+    assert verify(broken, workers)[0][0].startswith("rows that no persona matrix may have: ")
 
 
 def test_verify_finds_rows_out_of_order(copy: Version) -> None:

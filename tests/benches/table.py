@@ -24,7 +24,6 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from flows.workers import WorkerPool, build_shards, worker_pool
 from pipeline.axis_files import load_axes
 from pipeline.config import ROW_GROUP, RunConfig
 from pipeline.conversations import Sample, canonical_sample, load_samples
@@ -37,7 +36,8 @@ from pipeline.query import write_answer
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
 from pipeline.seeds import load_seeds
-from pipeline.store import Version, attach_pairings, building_folder, seal, shard_ranges
+from pipeline.store import Version, attach_pairings, build_shards, building_folder, seal, shard_ranges
+from pipeline.workers import WorkerPool, worker_pool
 from tests.small_versions import seeds_file
 
 SHARD = 2 * ROW_GROUP

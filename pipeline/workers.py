@@ -1,4 +1,4 @@
-"""Worker processes: one numba and one polars thread each, the plan read once."""
+"""Worker processes: one numba and one polars thread each."""
 
 import multiprocessing
 import os
@@ -8,28 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
-
-from pipeline.matrix import Expansion
-from pipeline.plan_file import read_plan
-from pipeline.store import build_shard
 
 T = TypeVar("T")
 
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-@lru_cache(maxsize=1)
-def _expansion(plan_path: Path, rows: int) -> Expansion:
-    return Expansion(read_plan(plan_path), rows)
-
-
-def build_shards(plan_path: Path, rows: int, building: Path, batch: list[tuple[int, int, int]]) -> int:
-    """Build each (number, start, stop) of ``batch`` that does not stand there yet; returns their rows."""
-    expansion = _expansion(plan_path, rows)
-    return sum(build_shard(expansion, building, *shard).file.rows or 0 for shard in batch)
 
 
 def _begin_worker() -> None:
