@@ -16,7 +16,7 @@ import numpy as np
 from pipeline import kernel
 from pipeline.axes import TREE
 from pipeline.coverage import all_cells
-from pipeline.fit import fit, likeliest_personas, neutral_weights, reachable
+from pipeline.fit import concentrated, fit, neutral_weights, reachable
 from pipeline.rules import Tables
 from pipeline.workers import worker_pool
 
@@ -56,7 +56,7 @@ def compile_fit() -> None:
     tables, work = _two_levels(), kernel.new_scratch(_two_levels())
     masks, cells = np.ones((1, len(TREE), 2), np.bool_), all_cells(tables, 3)
     fitted = fit(tables, masks, reachable(tables, masks), np.ones(1), [[0.5, 0.5]] * len(TREE))
-    likeliest_personas(tables, fitted.weights, masks)
+    concentrated(tables, fitted.weights, masks)
     codes, numbers = np.zeros((1, len(TREE)), np.uint8), np.zeros(1, np.int64)
     kernel.place_rows(tables, fitted.weights, masks, np.zeros(1, np.uint64), numbers, codes, numbers, work)
     kernel.mean_logs(tables, np.zeros(257, np.int64), codes, numbers)
@@ -70,6 +70,7 @@ def compile_rows() -> None:
     codes, counts = np.zeros((1, len(TREE)), np.uint8), np.zeros(cells.offsets[-1], np.int32)
     hashes, one = np.zeros(1, np.uint64), np.ones(1, np.int64)
     kernel.expand(tables, weights, masks[0], hashes[0], np.zeros(1, np.uint32), codes, work)
+    kernel.repeats(tables, weights, masks[0], hashes[0], 2, np.zeros(1, np.uint32), work)
     kernel.count_cells(codes, tables.cards, *cells, counts, 1)
     kernel.count_sequence(tables, weights, masks[0], hashes[0], 0, 1, *cells, counts, 1, work)
     pairs = np.zeros((1, 1, 1), np.bool_)

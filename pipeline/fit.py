@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.kernel import WEIGHT_MAX, WEIGHT_MIN, WEIGHT_ONE, add_all_marginals, likeliest_of, new_scratch
+from pipeline.kernel import WEIGHT_MAX, WEIGHT_MIN, WEIGHT_ONE, add_all_marginals, concentrations, new_scratch
 from pipeline.rules import Masks, Tables
 
 Floats = npt.NDArray[np.float64]
@@ -43,11 +43,11 @@ def reachable(tables: Tables, masks: Masks) -> Masks:
     return each > 0
 
 
-def likeliest_personas(tables: Tables, weights: Weights, masks: Masks) -> Floats:
-    """Probability of each seed's likeliest persona; 0 for a seed with none."""
-    found = np.zeros(len(masks))
+def concentrated(tables: Tables, weights: Weights, masks: Masks) -> Floats:
+    """Of each seed's personas the greatest probability and the sum of the cubes of all, (seeds, 2); 0 for none."""
+    found = np.zeros((len(masks), 2))
     in_two_threads(
-        lambda part: likeliest_of(tables, weights, masks[part], new_scratch(tables), found[part]), len(masks)
+        lambda part: concentrations(tables, weights, masks[part], new_scratch(tables), found[part]), len(masks)
     )
     return found
 

@@ -17,8 +17,9 @@ persona exists.  Every later question (which row, how likely, is it possible at 
 slice of the cumulative weight holds pos is taken, and t is stretched over that slice:
 t' = floor(((pos − acc)·2^64 + frac) / w).  Point k of a seed is bit-reverse(k) + hash(seed): the van der Corput
 sequence in base 2, shifted (a digital net: the first 2^m points are 2^−m apart).  So row k never depends on how many
-rows are asked for, and rows of a seed are distinct while no persona is likelier than 2^−m.  Codes grow with t in
-lexicographic order, which `interval` uses to find where on the sequence a given row lies.
+rows are asked for, and the first 2^m rows of a seed differ while no persona is likelier than 2^−m; beyond, `repeats`
+finds the few that fall on an earlier one's persona, to be left out.  Codes grow with t in lexicographic order, which
+`interval` uses to find where on the sequence a given row lies.
 
 Sizes, with up to 255 levels an axis: level weights < 2^18, affinities ≤ 2^8, messages < 2^30, beliefs of scenario and
 tone < 2^24, of state < 2^20, of leaves < 2^16; sums over tones < 2^56, over states < 2^60, over a leaf < 2^32.
@@ -245,13 +246,32 @@ def _divided(high: np.uint64, rest: np.uint64, divisor: np.uint64) -> tuple[np.u
 
 
 @_jit
-def _sum_up(tables: Tables, axis: int, codes: U8Codes, first: np.int64, work: Scratch) -> None:
-    """Running sums of ``conditional`` into ``work.sums`` from ``first`` on."""
-    conditional(tables, axis, codes, work)
-    total = U64(0)
-    for level in range(tables.cards[axis]):
-        total += work.row[level]
-        work.sums[first + level] = total
+def _running_sums(tables: Tables, axis: int | np.int64, codes: U8Codes, work: Scratch) -> np.int64:
+    """Where in ``work.sums`` the running sums of ``conditional`` begin; a seed sums each conditional once."""
+    if axis == 0:
+        above = np.int64(0)
+    elif axis == 1:
+        above = np.int64(codes[0])
+    elif axis == 2:
+        above = codes[0] * tables.cards[1] + codes[1]
+    else:
+        above = np.int64(codes[tables.parents[axis]])
+    first = work.cells[axis] + above * tables.cards[axis]
+    if work.summed[work.given[axis] + above] != work.serial[0]:
+        work.summed[work.given[axis] + above] = work.serial[0]
+        conditional(tables, axis, codes, work)
+        total = U64(0)
+        for level in range(tables.cards[axis]):
+            total += work.row[level]
+            work.sums[first + level] = total
+    return np.int64(first)
+
+
+@_jit
+def _slice(first: np.int64, level: np.int64, work: Scratch) -> tuple[np.uint64, np.uint64]:
+    """Running sum before a level, and the level's own weight."""
+    before = U64(work.sums[first + level - 1]) if level > 0 else U64(0)
+    return before, U64(work.sums[first + level]) - before
 
 
 @_jit
@@ -260,6 +280,8 @@ def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
 
     Where ``codes`` is shorter than the axes, only the first of them are decided.
     """
+    # Sums that stand are found without `_running_sums`, whose call counts references to every array of ``work``: with
+    # it a row takes four times as long.
     cards, parents = tables.cards, tables.parents
     given, cells, sums, summed, serial = work.given, work.cells, work.sums, work.summed, work.serial[0]
     left = U64(t)
@@ -273,9 +295,8 @@ def decode(tables: Tables, t: np.uint64, codes: U8Codes, work: Scratch) -> None:
         else:
             above = np.int64(codes[parents[axis]])
         first = cells[axis] + above * cards[axis]
-        if summed[given[axis] + above] != serial:  # a seed sums each conditional once
-            summed[given[axis] + above] = serial
-            _sum_up(tables, axis, codes, first, work)
+        if summed[given[axis] + above] != serial:
+            _running_sums(tables, axis, codes, work)
         last = first + cards[axis] - 1
         total = U64(sums[last])
         pos, frac = _stretched(left, total, U64(0), U64(0))
@@ -362,11 +383,9 @@ def interval(tables: Tables, codes: U8Codes, work: Scratch) -> tuple[np.uint64, 
     one = U64(1)
     first, last = U64(0), U64(0xFFFFFFFFFFFFFFFF)
     for axis in range(len(tables.cards) - 1, -1, -1):
-        total = conditional(tables, axis, codes, work)
-        before = U64(0)
-        for level in range(codes[axis]):
-            before += work.row[level]
-        weight = work.row[codes[axis]]
+        sums = _running_sums(tables, axis, codes, work)
+        total = U64(work.sums[sums + tables.cards[axis] - 1])
+        before, weight = _slice(sums, np.int64(codes[axis]), work)
         if weight == U64(0):
             return one, U64(0)
         high, rest = _stretched(first, weight, U64(0), before)
@@ -402,6 +421,117 @@ def position(tables: Tables, codes: U8Codes, seed_hash: np.uint64, work: Scratch
         if multiple - start <= length:
             return np.int64(bit_reverse(multiple))
     return np.int64(-1)
+
+
+@_jit
+def _hanging(tables: Tables, work: Scratch) -> tuple[Floats, Floats, Floats]:
+    """Of what the axes from the leaves up leave open, (axes, levels) each: the greatest probability of a leaf axis and
+    all below it, given a level of its parent; of all that hangs from a level; and the sum of the cubes of those.
+    """
+    axes = len(tables.cards)
+    codes, shape = np.zeros(axes, np.uint8), work.belief.shape
+    top, below, cubes = np.zeros(shape), np.ones(shape), np.ones(shape)
+    for axis in range(axes - 1, 2, -1):
+        parent = tables.parents[axis]
+        for above in range(tables.cards[parent]):
+            cubed = 0.0
+            if work.belief[parent, above] > U64(0):
+                codes[parent] = above
+                first = _running_sums(tables, axis, codes, work)
+                total = np.float64(work.sums[first + tables.cards[axis] - 1])
+                for level in range(tables.cards[axis]):
+                    _, weight = _slice(first, np.int64(level), work)
+                    if weight > U64(0):
+                        p = np.float64(weight) / total
+                        top[axis, above] = max(top[axis, above], p * below[axis, level])
+                        cubed += p * p * p * cubes[axis, level]
+            below[parent, above] *= top[axis, above]
+            cubes[parent, above] *= cubed
+    return top, below, cubes
+
+
+@_jit
+def repeats(
+    tables: Tables,
+    weights: Weights,
+    mask: Masks,
+    seed_hash: np.uint64,
+    length: int,
+    found: npt.NDArray[np.uint32],
+    work: Scratch,
+) -> int:
+    """Rows k < ``length`` of a seed's sequence whose persona an earlier row has, in no order, into ``found``; how many
+    there are, which may be more than it has room for.
+
+    Points k < 2^m are 2^(64−m) apart, so only a persona likelier than 2^−m holds two of them.  Those are found by
+    going down the axes and turning back where even the likeliest rest falls below it (branch and bound, Land & Doig
+    1960); 10^−8 is more than decode's truncation, 16 · 2^−64, is of 2^−31.
+    """
+    if not weigh(tables, weights, mask, work):
+        return 0
+    m = 0
+    while (1 << m) < length:
+        m += 1
+    if m == 0:
+        return 0
+    least, axes = 2.0**-m * (1 - 1e-8), len(tables.cards)
+    top, below, _ = _hanging(tables, work)
+    bounds, codes, levels, firsts = np.ones(axes), np.zeros(axes, np.uint8), np.full(axes, -1), np.zeros(axes, np.int64)
+    firsts[0] = _running_sums(tables, 0, codes, work)
+    axis = count = 0
+    while axis >= 0:
+        levels[axis] += 1
+        if levels[axis] == tables.cards[axis]:
+            axis -= 1
+            continue
+        _, weight = _slice(firsts[axis], levels[axis], work)
+        if weight == U64(0):
+            continue
+        bound = bounds[axis] * np.float64(weight) / np.float64(work.sums[firsts[axis] + tables.cards[axis] - 1])
+        bound *= below[axis, levels[axis]]
+        if axis >= 3:
+            bound /= top[axis, codes[tables.parents[axis]]]
+        if bound < least:
+            continue
+        codes[axis] = levels[axis]
+        if axis == axes - 1:
+            count = _add_repeats(tables, codes, seed_hash, m, length, found, count, work)
+        else:
+            axis += 1
+            bounds[axis], levels[axis], firsts[axis] = bound, -1, _running_sums(tables, axis, codes, work)
+    return count
+
+
+@_jit
+def _add_repeats(
+    tables: Tables,
+    codes: U8Codes,
+    seed_hash: np.uint64,
+    m: int,
+    length: int,
+    found: npt.NDArray[np.uint32],
+    count: int,
+    work: Scratch,
+) -> int:
+    """Add to ``found`` all rows below ``length`` ≤ 2^m that are this persona, without the first."""
+    first, last = interval(tables, codes, work)
+    if first > last:
+        return count
+    step = U64(1) << U64(64 - m)
+    point_ = (first - seed_hash + step - U64(1)) & ~(step - U64(1))
+    earliest = U64(SEQUENCE_END)
+    for _ in range(1 << m):
+        if point_ - (first - seed_hash) > last - first:
+            break
+        k = bit_reverse(point_)
+        if k < U64(length):
+            if earliest < U64(SEQUENCE_END):
+                if count < len(found):
+                    found[count] = max(k, earliest)
+                count += 1
+            earliest = min(k, earliest)
+        point_ += step
+    return count
 
 
 # Loops, not array expressions, below: numba compiles the messages of their broadcasting errors for three seconds each.
@@ -446,42 +576,31 @@ def add_marginals(tables: Tables, share: float, sums: npt.NDArray[np.float64], w
 
 
 @_jit
-def likeliest(tables: Tables, work: Scratch) -> float:
-    """Probability of the seed's likeliest persona (max-product over the same weights)."""
-    axes = len(tables.cards)
-    codes = np.zeros(axes, np.uint8)
-    best = np.ones(work.belief.shape)
-    for axis in range(axes - 1, 2, -1):
-        parent = tables.parents[axis]
-        for above in range(tables.cards[parent]):
-            if work.belief[parent, above] == U64(0):
-                continue
-            codes[parent] = above
-            total = np.float64(conditional(tables, axis, codes, work))
-            top = 0.0
-            for level in range(tables.cards[axis]):
-                if total > 0.0:
-                    top = max(top, np.float64(work.row[level]) / total * best[axis, level])
-            best[parent, above] *= top
-    top = 0.0
-    states = np.zeros(tables.cards[1])
+def concentration(tables: Tables, work: Scratch) -> tuple[float, float]:
+    """Of a seed's personas: the greatest probability, and the sum of the cubes of all."""
+    codes, states = np.zeros(len(tables.cards), np.uint8), np.zeros(tables.cards[1])
+    _, below, cubes = _hanging(tables, work)
+    greatest = cubed = 0.0
     total = np.float64(conditional(tables, SCENARIO, codes, work))
     for s in range(tables.cards[0]):
         if work.scenario[s] == U64(0):
             continue
         codes[0] = s
-        p_scenario = np.float64(work.scenario[s]) / total * best[0, s]
+        scenario = np.float64(work.scenario[s]) / total
         total_states = np.float64(conditional(tables, USER_STATE, codes, work))
         for u in range(tables.cards[1]):
-            states[u] = p_scenario * np.float64(work.row[u]) / total_states * best[1, u]
+            states[u] = scenario * np.float64(work.row[u]) / total_states
         for u in range(tables.cards[1]):
-            if states[u] <= top:
+            if states[u] == 0.0:
                 continue
             codes[1] = u
             each = states[u] / np.float64(conditional(tables, TONE, codes, work))
+            hanging, hanging_cubes = below[0, s] * below[1, u], cubes[0, s] * cubes[1, u]
             for t in range(tables.cards[2]):
-                top = max(top, each * np.float64(work.row[t]) * best[2, t])
-    return top
+                p = each * np.float64(work.row[t])
+                greatest = max(greatest, p * hanging * below[2, t])
+                cubed += p * p * p * hanging_cubes * cubes[2, t]
+    return greatest, cubed
 
 
 @_jit
@@ -495,10 +614,11 @@ def add_all_marginals(
 
 
 @_jit
-def likeliest_of(tables: Tables, weights: Weights, masks: Masks, work: Scratch, found: Floats) -> None:
+def concentrations(tables: Tables, weights: Weights, masks: Masks, work: Scratch, found: Floats) -> None:
+    """`concentration` of each seed into ``found``, (seeds, 2)."""
     for seed in range(len(masks)):
         if weigh(tables, weights, masks[seed], work):
-            found[seed] = likeliest(tables, work)
+            found[seed, 0], found[seed, 1] = concentration(tables, work)
 
 
 @_jit

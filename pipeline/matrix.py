@@ -11,7 +11,7 @@ import polars as pl
 from pipeline import kernel
 from pipeline.axes import AXIS_NAMES
 from pipeline.kernel import SEQUENCE_END, U8Codes
-from pipeline.plan import ID_BITS, SPLITS, Plan, decode, variants
+from pipeline.plan import ID_BITS, SPLITS, Plan, SeedRows, decode, seed_rows
 from pipeline.seeds import TRAITS
 
 # ⌊1024 · log2 a⌋ for affinities a of 0 to 256, exactly: the bit length of a^1024 is one more.  A row that breaks a
@@ -80,6 +80,7 @@ class Expansion:
         self.rows = rows
         self.quotas = plan.quotas(rows)
         self.ends = np.cumsum(self.quotas)
+        self._of_seed: dict[int, SeedRows] = {}
 
     def seed_range(self, seed: int) -> tuple[int, int]:
         return int(self.ends[seed]) - self.quotas[seed], int(self.ends[seed])
@@ -99,10 +100,9 @@ class Expansion:
 
     def variants(self, seed: int, start: int, stop: int) -> npt.NDArray[np.uint32]:
         """Variants of rows ``start`` to ``stop`` - 1 of a seed."""
-        length, extra = variants(self.plan, seed, self.quotas[seed])
-        sequence = np.arange(start, min(stop, length), dtype=np.uint32)
-        later = np.array(extra[max(0, start - length) : max(0, stop - length)], np.uint32)
-        return np.concatenate([sequence, later])
+        if seed not in self._of_seed:
+            self._of_seed[seed] = seed_rows(self.plan, seed, self.quotas[seed])
+        return self._of_seed[seed].variants(start, stop)
 
     def decoded(self, parts: Sequence[tuple[int, npt.NDArray[np.uint32]]], axes: int = len(AXIS_NAMES)) -> Rows:
         """Rows of the given variants of seeds, with the codes of the first ``axes`` axes."""

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,17 @@ from pipeline.axes import AXIS_NAMES, Axes
 from pipeline.coverage import NO_AXIS, Coverage, CoverageRows, all_cells, cover, own_from
 from pipeline.documents import canonical_json
 from pipeline.errors import PlanRefused, UsageError
-from pipeline.fit import Fit, Floats, Weights, fit, likeliest_personas, reachable, total_variation
+from pipeline.fit import Fit, Floats, Weights, concentrated, fit, reachable, total_variation
 from pipeline.kernel import SEQUENCE_END, Scratch
 from pipeline.locks import Openings
 from pipeline.quotas import apportion
 from pipeline.rules import Masks, Tables, compile_tables
 from pipeline.seeds import TRAITS, Seed
 
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 CELLS: tuple[Literal["pairs", "triples"], ...] = ("pairs", "triples")
 ID_BITS = 32  # persona_id = seed ordinal · 2^32 + variant
+SEQUENCE_BITS = 31
 MAX_SEEDS = 1 << 21  # so that ids stay below 2^53, which JSON readers keep exact
 SPLITS = ("train", "validation", "test")
 # Base rows from which every triple of levels is covered, where nobody says otherwise.  A million rows have not the
@@ -45,7 +46,8 @@ class PlannedSeed:
     lang: str
     license: str
     weight: int  # thousandths
-    cap_bits: int  # at most 2^cap_bits rows: no two points of the sequence then fall on one persona
+    distinct_bits: int  # the first 2^distinct_bits rows of the sequence are different personas
+    cap: int  # rows at most
     traits: tuple[int, ...] | None  # home, in the order of TRAITS
     stances: tuple[str, ...]
     allowed: tuple[int, ...]  # a bit mask of open levels for each axis
@@ -54,10 +56,6 @@ class PlannedSeed:
     @cached_property
     def hash(self) -> int:
         return seed_hash(self.id)
-
-    @property
-    def cap(self) -> int:
-        return min(1 << self.cap_bits, SEQUENCE_END)
 
     @property
     def split(self) -> str:
@@ -134,8 +132,8 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int, triples: bool |
     refuse_empty(seeds, reach)
     targets = [axes.targets(name) for name in AXIS_NAMES]
     thousandths = [max(1, round(seed.weight * 1000)) for seed in seeds]
-    fitted, bits, quotas = _fitted_quotas(seeds, tables, masks, reach, thousandths, targets, base_rows)
-    caps = [min(1 << b, SEQUENCE_END) for b in bits]
+    fitted, limits, quotas = _fitted_quotas(seeds, tables, masks, reach, thousandths, targets, base_rows)
+    caps = [limit.cap for limit in limits]
     hashes = [seed_hash(seed.id) for seed in seeds]
     strength = 3 if (base_rows >= TRIPLES_FROM if triples is None else triples) else 2
     coverage = cover(tables, fitted.weights, masks, reach, hashes, quotas, caps, strength)
@@ -149,13 +147,14 @@ def make_plan(seeds: Sequence[Seed], axes: Axes, base_rows: int, triples: bool |
                 lang=seed.lang,
                 license=seed.license,
                 weight=weight,
-                cap_bits=cap_bits,
+                distinct_bits=limit.distinct_bits,
+                cap=limit.cap,
                 traits=None if seed.traits is None else tuple(getattr(seed.traits, trait) for trait in TRAITS),
                 stances=seed.played,
                 allowed=tuple(_bits(mask) for mask in masks[ordinal]),
                 fingerprint=seed.fingerprint,
             )
-            for ordinal, (seed, weight, cap_bits) in enumerate(zip(seeds, thousandths, bits, strict=True))
+            for ordinal, (seed, weight, limit) in enumerate(zip(seeds, thousandths, limits, strict=True))
         ),
         base_rows=base_rows,
         coverage=coverage.rows,
@@ -171,25 +170,24 @@ def _fitted_quotas(
     thousandths: Sequence[int],
     targets: Sequence[Sequence[float]],
     rows: int,
-) -> tuple[Fit, list[int], list[int]]:
-    """The fit, each seed's cap in bits and its rows.
+) -> tuple[Fit, list["Limits"], list[int]]:
+    """The fit, each seed's limits and its rows.
 
     Seeds at their caps have fewer rows than their weights ask for, so the fit is made anew for the rows they have; a
     fit whose caps hold the rows is never given up for one whose caps do not.
     """
     shares: Floats = np.array(thousandths, np.float64)
-    held: tuple[Fit, list[int], list[int]] | None = None
+    held: tuple[Fit, list[Limits], list[int]] | None = None
     for _ in range(MAX_REFITS):
         fitted = fit(tables, masks, reach, shares, targets)
-        bits = [_cap_bits(p) for p in likeliest_personas(tables, fitted.weights, masks)]
-        caps = [min(1 << b, SEQUENCE_END) for b in bits]
+        found = [limits(*each) for each in concentrated(tables, fitted.weights, masks).tolist()]
         try:
-            quotas = apportion(rows, thousandths, caps, names=[seed.id for seed in seeds])
+            quotas = apportion(rows, thousandths, [each.cap for each in found], names=[seed.id for seed in seeds])
         except PlanRefused:
             if held is None:
                 raise
             break
-        held = fitted, bits, quotas
+        held = fitted, found, quotas
         realised = np.array(quotas, np.float64)
         if np.abs(realised / realised.sum() - shares / shares.sum()).sum() < 0.01 or rows < 100 * len(seeds):
             break
@@ -208,13 +206,25 @@ def refuse_empty(seeds: Sequence[Seed], reach: Masks) -> None:
         )
 
 
-def _cap_bits(likeliest: float) -> int:
-    """floor(−log2 p), p rounded up by the float error of a product of a dozen quotients and by decode's truncation."""
-    p = likeliest * (1 + 1e-12) + 16 * 2.0**-64
-    bits = 0
-    while bits < 31 and p * (1 << (bits + 1)) <= 1:
-        bits += 1
-    return bits
+class Limits(NamedTuple):
+    distinct_bits: int
+    cap: int
+
+
+def limits(greatest: float, cubes: float) -> Limits:
+    """How many rows a seed can have, from the greatest probability of its personas and the sum of the cubes of all.
+
+    The first 2^b rows are different where b ≤ −log2 of the greatest, rounded up by the float error of a product of a
+    dozen quotients and by decode's truncation.  Beyond, a persona of probability p > 2^−b holds at most 2^b·p + 1 of
+    the first 2^b points, so at most Σ 2^b·p ≤ 2^b · 4^b · Σ p³ of them repeat an earlier one, and b is taken so far
+    that this is a sixteenth (on average over shifts of the sequence 4/27 of that repeat).
+    """
+    distinct = wide = 0
+    while distinct < SEQUENCE_BITS and (greatest * (1 + 1e-12) + 16 * 2.0**-64) * (1 << (distinct + 1)) <= 1:
+        distinct += 1
+    while wide < SEQUENCE_BITS and cubes * (1 + 1e-9) * 4.0 ** (wide + 1) <= 1 / 16:
+        wide += 1
+    return Limits(distinct, max(1 << distinct, 15 * (1 << wide) // 16))
 
 
 def _bits(mask: npt.NDArray[np.bool_]) -> int:
@@ -224,7 +234,7 @@ def _bits(mask: npt.NDArray[np.bool_]) -> int:
 def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> tuple[int, ...]:
     """Level codes of row ``variant`` of a seed, by axis; ``variant`` from 2^31 up is a coverage slot.
 
-    Raises UsageError for a seed or slot the plan does not have.
+    Raises UsageError for a seed or slot the plan does not have, and for a row that repeats an earlier one.
     """
     if not 0 <= seed < len(plan.seeds):
         raise UsageError(f"the plan has no seed with ordinal {seed:,}; it has {len(plan.seeds):,}")
@@ -235,25 +245,67 @@ def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> 
         raise UsageError(f"{plan.seeds[seed].id} has no coverage slot {variant - SEQUENCE_END:,} in this plan")
     scratch = work or kernel.new_scratch(plan.tables)
     kernel.weigh(plan.tables, plan.weights, plan.masks[seed], scratch)
-    codes = np.zeros(len(AXIS_NAMES), np.uint8)
-    t = np.uint64(kernel.point(np.uint64(plan.seeds[seed].hash), np.uint64(variant)))
+    planned, codes = plan.seeds[seed], np.zeros(len(AXIS_NAMES), np.uint8)
+    t = np.uint64(kernel.point(np.uint64(planned.hash), np.uint64(variant)))
     kernel.decode(plan.tables, t, codes, scratch)
+    if variant >= 1 << planned.distinct_bits:
+        first = int(kernel.position(plan.tables, codes, np.uint64(planned.hash), scratch))
+        if first != variant:
+            raise UsageError(f"{planned.id} has no row {variant:,}: that is its row {first:,} again")
     return tuple(codes.tolist())
 
 
-def variants(plan: Plan, seed: int, rows: int) -> tuple[int, list[int]]:
-    """The first ``rows`` rows of a seed in id order: the sequence up to a length, then single variants.
+class SeedRows(NamedTuple):
+    """A seed's rows in id order: its sequence up to ``length`` without ``repeats``, then single ``extra`` variants."""
 
-    A seed's rows come in one fixed order, whatever the total: its sequence, with each coverage row where it joins, and
-    without the rows of the sequence that have joined before.  So a larger matrix holds every row of a smaller one.
+    length: int
+    repeats: npt.NDArray[np.uint32]
+    extra: npt.NDArray[np.uint32]
+
+    def variants(self, start: int, stop: int) -> npt.NDArray[np.uint32]:
+        """Variants of rows ``start`` to ``stop`` - 1."""
+        in_sequence = self.length - len(self.repeats)
+        places = np.arange(start, min(stop, in_sequence))
+        # The number of rows before each repeat, none of which grows smaller.
+        before = self.repeats - np.arange(len(self.repeats))
+        places += np.searchsorted(before, places, side="right")
+        later = self.extra[max(0, start - in_sequence) : max(0, stop - in_sequence)]
+        return np.concatenate([places.astype(np.uint32), later])
+
+
+def seed_rows(plan: Plan, seed: int, rows: int) -> SeedRows:
+    """The first ``rows`` rows of a seed.
+
+    They come in one fixed order, whatever the total: its sequence, without rows whose persona an earlier one has, with
+    each coverage row where it joins, and without the rows of the sequence that have joined before.  So a larger matrix
+    holds every row of a smaller one.
     """
     frozen = plan.coverage_of(seed)
-    taken = frozen.variants[frozen.joins < rows].tolist()
-    length = rows - len(taken)
-    for k in sorted(taken):
-        if k < length:
-            length += 1
-    return length, sorted(k for k in taken if k >= length)
+    taken = np.sort(frozen.variants[frozen.joins < rows])
+    needed = looked_at = rows - len(taken)
+    while True:
+        repeats = _repeats(plan, seed, looked_at)
+        passed = np.union1d(repeats, taken)
+        length = needed + int(np.searchsorted(passed - np.arange(len(passed)), needed))
+        if length <= looked_at:
+            return SeedRows(length, repeats[repeats < length], taken[taken >= length])
+        assert looked_at < SEQUENCE_END, f"{plan.seeds[seed].id} has no {rows:,} rows"  # its cap says otherwise
+        looked_at = min(SEQUENCE_END, length + length // 64)
+
+
+def _repeats(plan: Plan, seed: int, length: int) -> npt.NDArray[np.uint32]:
+    """Rows k < ``length`` of the sequence whose persona an earlier row has, ascending."""
+    planned, room = plan.seeds[seed], 0
+    if length <= 1 << planned.distinct_bits:
+        return np.zeros(0, np.uint32)
+    work = kernel.new_scratch(plan.tables)
+    while True:
+        found = np.zeros(room, np.uint32)
+        given = plan.tables, plan.weights, plan.masks[seed], np.uint64(planned.hash), length
+        count = int(kernel.repeats(*given, found, work))
+        if count <= room:
+            return np.sort(found[:count])
+        room = count
 
 
 def persona_id(seed: int, variant: int) -> int:
@@ -316,7 +368,8 @@ def recipe(plan: Plan) -> dict[str, Any]:
                 "lang": seed.lang,
                 "license": seed.license,
                 "weight": seed.weight,
-                "cap_bits": seed.cap_bits,
+                "distinct_bits": seed.distinct_bits,
+                "cap": seed.cap,
                 "traits": seed.traits,
                 "stances": seed.stances,
                 "allowed": [f"{bits:x}" for bits in seed.allowed],

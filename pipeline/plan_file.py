@@ -74,7 +74,9 @@ def _plan(document: dict[str, Any]) -> Plan:
         weights=weights,
         seeds=tuple(
             PlannedSeed(
-                **{key: seed[key] for key in ("id", "lang", "license", "weight", "cap_bits", "fingerprint")},
+                **{key: seed[key] for key in ("id", "lang", "license", "weight", "fingerprint")},
+                distinct_bits=seed["distinct_bits"],
+                cap=seed["cap"],
                 traits=None if seed["traits"] is None else tuple(seed["traits"]),
                 stances=tuple(seed["stances"]),
                 allowed=tuple(int(bits, 16) for bits in seed["allowed"]),

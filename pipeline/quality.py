@@ -252,7 +252,8 @@ def measure(plan: Plan, rows: int, found: Iterable[Tally]) -> Quality:
 
 def _row_groups(rows: Rows) -> Iterator[Rows]:
     for first in range(0, len(rows.seeds), ROW_GROUP):
-        yield Rows(*(part[first : first + ROW_GROUP] for part in rows))
+        own = slice(first, first + ROW_GROUP)
+        yield Rows(rows.seeds[own], rows.variants[own], rows.codes[own])
 
 
 def _strength(plan: Plan) -> int:

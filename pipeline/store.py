@@ -1,7 +1,7 @@
 """Versions on disk: shards written once, a manifest written last, and a pointer replaced at once.
 
     data/inputs/<hash>/seeds.jsonl, axes.json   what passed validation, by the hash of the files it came from
-    data/plans/<inputs>-<base_rows>.json        plans, by what they were made from
+    data/plans/<inputs>-<base_rows>-v<version>.json     plans, by what they were made from
     data/matrix/.building-<plan>-<rows>-<shard_rows>/   a version under way; a rerun goes on from it
     data/matrix/<plan>-<content>/               a whole version; never changed
         plan.json  seeds.jsonl  sources.json  shards/00000.parquet …
@@ -33,7 +33,7 @@ from pipeline.files import discard, file_sha256, write_text, write_whole
 from pipeline.matrix import Columns, Expansion, Rows
 from pipeline.pairing import Paired, Pairer, samples_digest
 from pipeline.persona_matrix import PersonaMatrix
-from pipeline.plan import Plan
+from pipeline.plan import PLAN_VERSION, Plan
 from pipeline.plan_file import plan_json, read_plan
 from pipeline.seeds import Seed
 
@@ -431,4 +431,4 @@ def refuse_harmed(version: Version) -> None:
 
 
 def plan_path(out: Path, inputs: str, base_rows: int) -> Path:
-    return out / "plans" / f"{inputs}-{base_rows}.json"
+    return out / "plans" / f"{inputs}-{base_rows}-v{PLAN_VERSION}.json"

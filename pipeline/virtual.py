@@ -1,9 +1,12 @@
 """The matrix as a LazyFrame that is computed while it is read."""
 
+import atexit
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import groupby
 
 import numpy as np
@@ -67,12 +70,16 @@ class _Source:
             frame = self.columns.frame(self.expansion.decoded(self._kept(parts, by_id), axes), computed)
             return scenes.told(frame.lazy()).collect() if scenes is not None else frame
 
-        for frame in _ahead(batch, self._runs(seeds)):
-            met = frame.head(left)
-            left -= met.height
-            yield (met if predicate is None else met.filter(predicate)).select(wanted)
-            if left <= 0:
-                return
+        frames = _ahead(batch, self._runs(seeds))
+        while left > 0:
+            with _AT_WORK.entered():
+                frame = next(frames, None)
+                if frame is None:
+                    return
+                met = frame.head(left)
+                left -= met.height
+                found = (met if predicate is None else met.filter(predicate)).select(wanted)
+            yield found
 
     def _scenes(self, ordinals: npt.NDArray[np.int64]) -> Scenes:
         met = {self.plan.seeds[ordinal].id for ordinal in ordinals}
@@ -119,6 +126,38 @@ class _Source:
         return [
             (seed, np.array([variant for _, variant in own], np.uint32)) for seed, own in groupby(kept, lambda k: k[0])
         ]
+
+
+class _AtWork:
+    """Keeps the interpreter from ending while a batch is computed.
+
+    polars reads ahead in threads of its own, and one may be computing a batch that nobody waits for any more when the
+    program ends (`filter` then `head`).  Coming back into an interpreter that has ended, it would abort the process.
+    """
+
+    def __init__(self) -> None:
+        self._changed, self._computing, self._ending = threading.Condition(), 0, False
+        atexit.register(self._end)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._ending)  # for ever: such a thread goes with the process
+            self._computing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._computing -= 1
+                self._changed.notify_all()
+
+    def _end(self) -> None:
+        with self._changed:
+            self._ending = True
+            self._changed.wait_for(lambda: not self._computing)
+
+
+_AT_WORK = _AtWork()
 
 
 def _ahead(work: Callable[[Parts], pl.DataFrame], runs: Iterator[Parts]) -> Iterator[pl.DataFrame]:

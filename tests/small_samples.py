@@ -85,8 +85,8 @@ def worlds(draw: st.DrawFn) -> World:
         for n, lang in enumerate(rng.choice(["en", "zh"], len(model.masks)).tolist())
     ]  # fmt: skip
     planned = tuple(
-        PlannedSeed(id=seed.id, lang=seed.lang, license=seed.license, weight=1000, cap_bits=31, traits=None,
-                    stances=("companion",), allowed=(), fingerprint="")
+        PlannedSeed(id=seed.id, lang=seed.lang, license=seed.license, weight=1000, distinct_bits=31, cap=1 << 31,
+                    traits=None, stances=("companion",), allowed=(), fingerprint="")
         for seed in seeds
     )  # fmt: skip
     plan = Plan(picked, model.tables, model.weights, planned, 1, (), {})

@@ -21,7 +21,7 @@ from pipeline.conversations import Sample, canonical_sample
 from pipeline.documents import canonical_json
 from pipeline.errors import BrokenVersion, InvalidRecords, PlanRefused, UsageError
 from pipeline.files import file_sha256
-from pipeline.plan import Plan
+from pipeline.plan import PLAN_VERSION, Plan
 from pipeline.plan_file import plan_json, read_plan
 from pipeline.quality import verify
 from pipeline.seeds import Seed
@@ -176,7 +176,7 @@ def test_paths_that_lead_nowhere_are_wrong_usage(run: RunConfig, tmp_path: Path)
 def test_a_plan_is_made_once(run: RunConfig, seeds: list[Seed]) -> None:
     folder = accept_inputs(run)
     path = obtain_plan(run, folder)
-    assert path == run.out / "plans" / f"{folder.name}-5000.json"
+    assert path == run.out / "plans" / f"{folder.name}-5000-v{PLAN_VERSION}.json"
     plan, before = read_plan(path), states(path.parent)
     assert (plan.base_rows, [seed.id for seed in plan.seeds]) == (5_000, [seed.id for seed in seeds])
     assert obtain_plan(run, folder) == path

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.axes import Axes, Rule
 from pipeline.axis_files import load_axes
 from pipeline.coverage import NO_AXIS, Coverage, all_cells, cover, own_from, unreachable
-from pipeline.fit import likeliest_personas, reachable
+from pipeline.fit import concentrated, reachable
 from pipeline.kernel import (
     SEQUENCE_END,
     WEIGHT_MAX,
@@ -25,7 +25,7 @@ from pipeline.kernel import (
     position,
     weigh,
 )
-from pipeline.plan import _cap_bits
+from pipeline.plan import limits
 from pipeline.rules import ONE, Tables
 from tests.small_models import AXES, Codes, Model, models, personas
 
@@ -110,7 +110,7 @@ def pairs_of(model: Model, rows: Sequence[Codes]) -> set[tuple[int, int]]:
 
 
 def caps(model: Model) -> list[int]:
-    return [1 << _cap_bits(p) for p in likeliest_personas(*model)]
+    return [1 << limits(*each).distinct_bits for each in concentrated(*model).tolist()]
 
 
 def frozen_rows(coverage: Coverage, seed: int) -> list[Codes]:

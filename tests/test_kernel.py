@@ -13,14 +13,15 @@ from pipeline.kernel import (
     Scratch,
     add_marginals,
     bit_reverse,
+    concentration,
     conditional,
     decode,
     expand,
     interval,
-    likeliest,
     mix,
     new_scratch,
     point,
+    repeats,
     weigh,
 )
 from pipeline.plan import Plan
@@ -156,10 +157,23 @@ def in_floats(plan: Plan, mask: Masks) -> Floats:
 
 
 @given(models())
-def test_the_likeliest_persona_is_found(model: Model) -> None:
+def test_the_likeliest_persona_and_the_cubes_of_all_are_found(model: Model) -> None:
     work = weighed(model)
-    most = max(decoder_probabilities(model, work).values())
-    assert likeliest(model.tables, work) == pytest.approx(float(most), rel=1e-12)
+    each = decoder_probabilities(model, work).values()
+    wanted = float(max(each)), float(sum(p**3 for p in each))
+    assert concentration(model.tables, work) == pytest.approx(wanted, rel=1e-12)
+
+
+@given(models(), POINT, st.integers(0, 3_000))
+def test_rows_that_repeat_an_earlier_one_are_found(model: Model, seed_hash: int, length: int) -> None:
+    codes, work = np.zeros((length, AXES), np.uint8), weighed(model)
+    of_seed = model.tables, model.weights, model.masks[0], np.uint64(seed_hash)
+    expand(*of_seed, np.arange(length, dtype=np.uint32), codes, work)
+    _, first = np.unique(codes, axis=0, return_index=True)
+    found = np.zeros(length, np.uint32)
+    count = repeats(*of_seed, length, found, work)
+    assert sorted(found[:count]) == sorted({*range(length)} - {*first})
+    assert repeats(*of_seed, length, found[:1], work) == count
 
 
 @given(models(), POINT)

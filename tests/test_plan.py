@@ -14,20 +14,20 @@ from pipeline.axes import AXIS_NAMES, Axes, Term
 from pipeline.axis_files import load_axes
 from pipeline.coverage import CoverageRows
 from pipeline.errors import PlanRefused, UsageError
-from pipeline.fit import fit, likeliest_personas, reachable
+from pipeline.fit import concentrated, fit, reachable
 from pipeline.kernel import SEQUENCE_END
 from pipeline.matrix import Expansion
 from pipeline.plan import (
     MAX_SEEDS,
     Plan,
     PlannedSeed,
-    _cap_bits,
     cells_covered,
     decode,
+    limits,
     make_plan,
     persona_id,
+    seed_rows,
     split_id,
-    variants,
 )
 from pipeline.plan_file import plan_json
 from pipeline.rules import axis_codes
@@ -77,20 +77,37 @@ def test_a_seed_of_twice_the_weight_has_twice_the_rows(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("likeliest", "bits"),
+    ("greatest", "bits"),
     [(1.0, 0), (0.51, 0), (0.49, 1), (1 / 1000, 9), (2.0**-20, 19), (2.0**-20 * (1 - 1e-9), 20), (1e-30, 31)],
 )
-def test_a_seed_has_rows_while_its_likeliest_persona_fills_less_than_one(likeliest: float, bits: int) -> None:
-    assert _cap_bits(likeliest) == bits
+def test_rows_are_different_while_the_likeliest_persona_fills_less_than_one(greatest: float, bits: int) -> None:
+    assert limits(greatest, 1.0) == (bits, 1 << bits)
 
 
-def test_no_persona_occurs_twice_even_with_all_rows_a_plan_has(plan: Plan) -> None:
-    most = sum(seed.cap for seed in plan.seeds)
-    rows = Expansion(plan, most).codes(0, most)
-    told = np.column_stack([rows.seeds.view(np.uint8).reshape(most, 4), rows.codes])
-    assert len(np.unique(told.view(f"V{told.shape[1]}"))) == most
-    ids = (rows.seeds.astype(np.uint64) << np.uint64(32)) | rows.variants
-    assert (np.diff(ids.astype(np.int64)) > 0).all()
+@pytest.mark.parametrize(
+    ("greatest", "cubes", "cap"),
+    [
+        (1.0, 1.0, 1),
+        (1 / 1000, 1000 / 1000**3, 512),  # a thousand alike: of 512 rows none repeats another, of 1,024 some must
+        (2.0**-10, 0.99 * 2.0**-30, 7_680),  # 15/16 of 2^13, of which at most 2^13 · 4^13 · 2^−30 = 2^9 repeat another
+        (2.0**-15, 2.0**-43, 15 << 15),
+    ],
+)
+def test_a_seed_has_rows_while_few_of_its_sequence_repeat_others(greatest: float, cubes: float, cap: int) -> None:
+    assert limits(greatest, cubes).cap == cap
+
+
+def test_no_persona_of_a_seed_occurs_twice_even_with_all_rows_it_can_have(plan: Plan) -> None:
+    expansion = Expansion(plan, sum(seed.cap for seed in plan.seeds))
+    seed = min(range(len(plan.seeds)), key=lambda seed: plan.seeds[seed].cap)
+    first, last = expansion.seed_range(seed)
+    assert last - first == plan.seeds[seed].cap > 1 << plan.seeds[seed].distinct_bits
+    rows = expansion.codes(first, last)
+    assert len(np.unique(rows.codes.view(f"V{rows.codes.shape[1]}"))) == last - first
+    assert (np.diff(rows.variants.astype(np.int64)) > 0).all()
+    repeated = np.setdiff1d(np.arange(1 << 18), rows.variants)[0]
+    with pytest.raises(UsageError, match=f"has no row {repeated:,}: that is its row .* again"):
+        decode(plan, seed, int(repeated))
 
 
 def test_every_feasible_pair_occurs_at_base_rows(plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]) -> None:
@@ -166,8 +183,7 @@ def test_no_row_breaks_a_lock_of_its_seed(
 
 
 def ids_of(plan: Plan, seed: int, rows: int) -> list[int]:
-    length, extra = variants(plan, seed, rows)
-    return [*range(length), *extra]
+    return seed_rows(plan, seed, rows).variants(0, rows).tolist()
 
 
 @given(st.data())
@@ -253,7 +269,15 @@ def test_an_id_tells_seed_and_variant_and_stays_exact_in_json_readers(seed: int,
 
 
 def planned(seed_id: str, **parts: Any) -> PlannedSeed:
-    given_parts = {"lang": "en", "license": "MIT", "weight": 1000, "cap_bits": 3, "traits": None, "stances": ()}
+    given_parts = {
+        "lang": "en",
+        "license": "MIT",
+        "weight": 1000,
+        "distinct_bits": 3,
+        "cap": 8,
+        "traits": None,
+        "stances": (),
+    }
     return PlannedSeed(id=seed_id, **given_parts | {"allowed": (), "fingerprint": ""} | parts)
 
 
@@ -262,7 +286,7 @@ def test_a_seed_stays_on_its_side_of_the_split_whatever_else_changes(plan: Plan,
     alone = make_plan(seeds[held_out : held_out + 1], axes, 100)
     assert alone.seeds[0].split == plan.seeds[held_out].split
     for number in range(200):
-        other = planned(f"seed-{number}", weight=9, lang="zh", cap_bits=20, traits=(1,) * 5, fingerprint="f")
+        other = planned(f"seed-{number}", weight=9, lang="zh", cap=1 << 20, traits=(1,) * 5, fingerprint="f")
         assert other.split == planned(f"seed-{number}").split
 
 
@@ -327,7 +351,7 @@ def test_a_fit_that_holds_the_rows_is_not_given_up_for_one_that_does_not(
 def caps_for(plan: Plan, rows: list[int]) -> list[int]:
     targets = [plan.axes.targets(name) for name in AXIS_NAMES]
     fitted = fit(plan.tables, plan.masks, reachable(plan.tables, plan.masks), np.array(rows, np.float64), targets)
-    return [1 << _cap_bits(p) for p in likeliest_personas(plan.tables, fitted.weights, plan.masks)]
+    return [limits(*each).cap for each in concentrated(plan.tables, fitted.weights, plan.masks).tolist()]
 
 
 def test_a_report_tells_target_attainable_and_fitted_of_every_level(plan: Plan) -> None:

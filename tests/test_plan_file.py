@@ -72,7 +72,7 @@ def test_a_plan_of_another_version_is_refused_with_a_way_out(plan: Plan, tmp_pat
     file = tmp_path / "plan.json"
     file.write_text(json.dumps(changed(json.loads(plan_json(plan)), "version", value=1)), "utf-8")
     with pytest.raises(
-        UsageError, match="a plan of version 1; this program reads version 3. Use the program that made it"
+        UsageError, match="a plan of version 1; this program reads version 4. Use the program that made it"
     ):
         read_plan(file)
 

@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -8,6 +11,7 @@ from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
 from pipeline.matrix import Expansion
 from pipeline.plan import Plan
+from pipeline.plan_file import plan_json
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import with_scenes
 from pipeline.seeds import Seed
@@ -145,3 +149,23 @@ def test_scenes_can_be_asked_for(plan: Plan, seeds: list[Seed], frame: pl.DataFr
     assert whole["scene"].str.len_chars().min() > 400
     with pytest.raises(pl.exceptions.ColumnNotFoundError):
         virtual_matrix(plan, ROWS).select("scene").collect()
+
+
+ENDS_EARLY = """
+import sys
+from pathlib import Path
+import polars as pl
+from pipeline.plan_file import read_plan
+from pipeline.virtual import virtual_matrix
+
+plan = read_plan(Path(sys.argv[1]))
+rows = virtual_matrix(plan, sum(seed.cap for seed in plan.seeds)).filter(pl.col("seed_id") == plan.seeds[1].id)
+print(rows.head(10).collect().height)
+"""
+
+
+def test_a_program_ends_well_while_polars_still_reads_ahead(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(plan_json(plan), "utf-8")
+    run = [sys.executable, "-c", ENDS_EARLY, str(tmp_path / "plan.json")]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
