@@ -81,6 +81,7 @@ class Expansion:
         self.quotas = plan.quotas(rows)
         self.ends = np.cumsum(self.quotas)
         self._of_seed: dict[int, SeedRows] = {}
+        self.columns = Columns(plan)
 
     def seed_range(self, seed: int) -> tuple[int, int]:
         return int(self.ends[seed]) - self.quotas[seed], int(self.ends[seed])
@@ -125,7 +126,7 @@ class Expansion:
         return Rows(seeds, taken, codes)
 
     def frame(self, start: int, stop: int) -> pl.DataFrame:
-        return Columns(self.plan).frame(self.codes(start, stop))
+        return self.columns.frame(self.codes(start, stop))
 
 
 class Columns:

@@ -295,7 +295,7 @@ def seed_rows(plan: Plan, seed: int, rows: int) -> SeedRows:
 
 def _repeats(plan: Plan, seed: int, length: int) -> npt.NDArray[np.uint32]:
     """Rows k < ``length`` of the sequence whose persona an earlier row has, ascending."""
-    planned, room = plan.seeds[seed], 0
+    planned, room = plan.seeds[seed], 1024 + length // 64
     if length <= 1 << planned.distinct_bits:
         return np.zeros(0, np.uint32)
     work = kernel.new_scratch(plan.tables)

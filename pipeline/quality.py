@@ -24,7 +24,7 @@ from pipeline.config import ROW_GROUP
 from pipeline.coverage import NO_AXIS, all_cells, own_pairs
 from pipeline.errors import BrokenVersion
 from pipeline.kernel import count_cells
-from pipeline.matrix import Columns, Expansion, Rows, codes_of
+from pipeline.matrix import Expansion, Rows, codes_of
 from pipeline.pairing import Pairer, samples_digest, samples_table
 from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import Plan, cells_covered
@@ -166,7 +166,7 @@ def tally(expansion: Expansion, shard: pl.DataFrame, start: int) -> Tally:
     own[found.seeds - first, tables.domain_of[found.codes[:, 0]], tables.family_of[found.codes[:, 2]]] = True
     width = plan.weights.shape[1]
     duplicates, ends = _doubles(tables, found)
-    wanted = Columns(plan).frame(expansion.codes(start, min(expansion.rows, start + shard.height)))
+    wanted = expansion.columns.frame(expansion.codes(start, min(expansion.rows, start + shard.height)))
     return Tally(
         rows=shard.height,
         broken_rules=int(_breaks_rule(tables, found).sum()),

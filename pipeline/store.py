@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from pipeline.config import ROW_GROUP
 from pipeline.errors import BrokenVersion, UsageError
 from pipeline.files import discard, file_sha256, write_text, write_whole
-from pipeline.matrix import Columns, Expansion, Rows
+from pipeline.matrix import Expansion, Rows
 from pipeline.pairing import Paired, Pairer, samples_digest
 from pipeline.persona_matrix import PersonaMatrix
 from pipeline.plan import PLAN_VERSION, Plan
@@ -167,12 +167,11 @@ def build_shard(expansion: Expansion, folder: Path, number: int, start: int, sto
     done = finished_shard(folder, number)
     if done is not None:
         return done
-    columns = Columns(expansion.plan)
     digests, frames = [], []
     for first in range(start, stop, ROW_GROUP):
         rows = expansion.codes(first, min(first + ROW_GROUP, stop))
         digests.append(row_group_digest(rows))
-        frames.append(columns.frame(rows))
+        frames.append(expansion.columns.frame(rows))
     frame = PersonaMatrix.validate(pl.concat(frames))
     path = _shard_path(folder, number)
     write_whole(path, lambda temporary: frame.write_parquet(temporary, row_group_size=ROW_GROUP, compression="zstd"))

@@ -16,7 +16,7 @@ from polars.io.plugins import register_io_source
 
 from pipeline.axes import AXIS_NAMES
 from pipeline.config import ROW_GROUP
-from pipeline.matrix import COLUMNS, Columns, Expansion, Rows, matrix_schema
+from pipeline.matrix import COLUMNS, Expansion, Rows, matrix_schema
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
@@ -46,7 +46,7 @@ def virtual_matrix(
 class _Source:
     def __init__(self, plan: Plan, rows: int, seeds: Sequence[Seed], settings: SceneSettings) -> None:
         self.plan, self.seeds, self.settings = plan, seeds, settings
-        self.expansion, self.columns = Expansion(plan, rows), Columns(plan)
+        self.expansion = Expansion(plan, rows)
         self.schema = matrix_schema(plan) | ({"scene": pl.String()} if seeds else {})
 
     def batches(
@@ -63,11 +63,11 @@ class _Source:
         scenes = self._scenes(seeds) if "scene" in asked else None
         needed = asked | scenes.needs if scenes is not None else asked
         computed = [name for name in COLUMNS if name in needed]
-        axes = max((self.columns.axes_for(name) for name in computed), default=0)
+        axes = max((self.expansion.columns.axes_for(name) for name in computed), default=0)
         by_id = [clause for clause in skipping if {*clause.meta.root_names()} <= {*OF_ID}]
 
         def batch(parts: Parts) -> pl.DataFrame:
-            frame = self.columns.frame(self.expansion.decoded(self._kept(parts, by_id), axes), computed)
+            frame = self.expansion.columns.frame(self.expansion.decoded(self._kept(parts, by_id), axes), computed)
             return scenes.told(frame.lazy()).collect() if scenes is not None else frame
 
         frames = _ahead(batch, self._runs(seeds))
@@ -88,7 +88,8 @@ class _Source:
     def _seeds_for(self, clauses: Sequence[pl.Expr]) -> npt.NDArray[np.int64]:
         """Ordinals of the seeds of which some row may meet all ``clauses``."""
         keep = np.array(self.expansion.quotas) > 0
-        tables = [self.columns.of_seeds(OF_SEED), *(self.columns.of_axis(axis) for axis in range(len(AXIS_NAMES)))]
+        columns = self.expansion.columns
+        tables = [columns.of_seeds(OF_SEED), *(columns.of_axis(axis) for axis in range(len(AXIS_NAMES)))]
         for clause in clauses:
             roots = {*clause.meta.root_names()}
             for axis, table in enumerate(tables, -1):
@@ -120,7 +121,7 @@ class _Source:
             return parts
         seeds = np.concatenate([np.full(len(chosen), seed, np.uint32) for seed, chosen in parts])
         chosen = np.concatenate([chosen for _, chosen in parts])
-        ids = self.columns.frame(Rows(seeds, chosen, np.empty((len(seeds), 0), np.uint8)), OF_ID)
+        ids = self.expansion.columns.frame(Rows(seeds, chosen, np.empty((len(seeds), 0), np.uint8)), OF_ID)
         met = ids.select(pl.all_horizontal(clauses).fill_null(False)).to_series().to_numpy()
         kept = zip(seeds[met].tolist(), chosen[met].tolist(), strict=True)
         return [
