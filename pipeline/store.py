@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
+from polars.exceptions import ComputeError
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from pipeline.config import ROW_GROUP
@@ -42,6 +43,7 @@ SAMPLES = "samples.parquet"
 SOURCES = "sources.json"
 REPORT = "report.html"
 OF_PAIRINGS = ("pairings", "unmatched")
+StorageOptions = dict[str, str] | None
 NOTES = "notes"  # of finished shards; gone once a version is published
 
 
@@ -364,14 +366,35 @@ def current_version(out: Path) -> Version:
     return open_version(out / "matrix" / pointer.read_text("utf-8").strip())
 
 
-def scan_matrix(path: Path | str = Path("data")) -> pl.LazyFrame:
-    """The current matrix under an output folder, or the version at ``path``, as a LazyFrame."""
+def scan_matrix(path: Path | str = Path("data"), storage_options: StorageOptions = None) -> pl.LazyFrame:
+    """The current matrix under an output folder, or the version at ``path``, as a LazyFrame.
+
+    An output folder may be in an object store, as ``s3://bucket/personas``; ``storage_options`` are polars' own.
+    """
+    if _is_url(path):
+        return _scan_remote(str(path), "shards", storage_options)
     return _version_at(Path(path)).scan()
 
 
-def scan_pairings(path: Path | str = Path("data")) -> pl.LazyFrame:
+def scan_pairings(path: Path | str = Path("data"), storage_options: StorageOptions = None) -> pl.LazyFrame:
     """The pairings of the current matrix under an output folder, or of the version at ``path``, as a LazyFrame."""
+    if _is_url(path):
+        return _scan_remote(str(path), "pairings", storage_options)
     return _version_at(Path(path)).scan_pairings()
+
+
+def _is_url(path: Path | str) -> bool:
+    return "://" in str(path)
+
+
+def _scan_remote(out: str, kind: str, storage_options: StorageOptions) -> pl.LazyFrame:
+    """Tables of the current version of an output folder in an object store.  Raises UsageError where there is none."""
+    pointer = f"{out}/matrix/CURRENT"
+    try:
+        name = pl.scan_csv(pointer, has_header=False, storage_options=storage_options).collect().item()
+    except (OSError, ComputeError) as error:
+        raise UsageError(f"{pointer}: cannot be read ({str(error).splitlines()[0]}); is a matrix there?") from None
+    return pl.scan_parquet(f"{out}/matrix/{name}/{kind}/*.parquet", storage_options=storage_options)
 
 
 def _version_at(folder: Path) -> Version:

@@ -8,7 +8,10 @@ written by polars with the same compression, in the same processes.  Seconds bel
 """
 
 import argparse
+import json
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +46,7 @@ from tests.small_versions import seeds_file
 SHARD = 2 * ROW_GROUP
 MILLION = 1_000_000
 SAMPLES = 100_000
+DESIGNED = 20_000  # rows asked of NeMo Data Designer
 
 
 class Line(NamedTuple):
@@ -129,14 +133,42 @@ def pruning(version: Version) -> Line:
                 f"{scanned / pruned:.0f} × faster", f"{pruned * 1000:.0f} ms, {scanned * 1000:.0f} ms")  # fmt: skip
 
 
-def scenes(bench: Bench, version: Version, expanding: float) -> Line:
+class Written(NamedTuple):
+    seconds: float
+    bytes: int
+
+
+def scenes(bench: Bench, version: Version) -> Written:
+    """A million scenes of a stored version."""
     told = Scenes(bench.plan, bench.seeds, SceneSettings(frame="scene")).told(version.scan().head(MILLION))
     began = time.perf_counter()
     write_answer(told, "SELECT persona_id, scene FROM personas", bench.out / "scenes.parquet")
-    spent = time.perf_counter() - began
-    size = (bench.out / "scenes.parquet").stat().st_size / 1e6
-    return Line("a million whole scenes joined and written (zstd 3) against expanding a million rows",
-                f"{spent / expanding:.1f} × as long", f"{spent:.1f} s, {size:.0f} MB")  # fmt: skip
+    return Written(time.perf_counter() - began, (bench.out / "scenes.parquet").stat().st_size)
+
+
+def data_designer(bench: Bench, rows_a_second: float, scenes_a_second: float) -> Iterator[Line]:
+    """The same levels from NeMo Data Designer, in an environment of its own."""
+    what = "against NeMo Data Designer ({}), rows a second"
+    folder, levels = bench.out / "data-designer", bench.out / "levels.json"
+    write_text(
+        levels, json.dumps({name: [level.id for level in axis] for name, axis in bench.plan.axes.levels.items()})
+    )
+    python = str(folder / "bin" / "python")
+    script = [python, str(Path(__file__).with_name("data_designer.py")), str(levels), str(DESIGNED)]
+    try:
+        for step in (
+            [sys.executable, "-m", "venv", str(folder)],
+            [python, "-m", "pip", "install", "-q", "data-designer"],
+        ):
+            subprocess.run(step, check=True, capture_output=True)
+        run = subprocess.run(script, check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        why = (error.stderr or b"").splitlines()[-1:]
+        yield Line(what.format("levels and one expression"), "skipped", f"it could not be installed or run: {why}")
+        return
+    theirs = DESIGNED / float(run.stdout.splitlines()[-1])
+    for kind, ours in (("checked rows", rows_a_second), ("rows with the whole scene", scenes_a_second)):
+        yield Line(what.format(kind), f"{ours / theirs:,.0f} ×", f"{ours:,.0f}, {theirs:,.0f}")
 
 
 def pairing(bench: Bench, version: Version, expanding: float) -> Line:
@@ -174,7 +206,11 @@ def measure(rows: int, out: Path) -> Iterator[Line]:
     yield pairing(bench, sealed(bench, few, MILLION), million)
     version = sealed(bench, folder, rows)
     yield pruning(version)
-    yield scenes(bench, version, million)
+    told = scenes(bench, version)
+    yield Line("a million whole scenes joined and written (zstd 3) against expanding a million rows",
+               f"{told.seconds / million:.1f} × as long",
+               f"{told.seconds:.1f} s, {told.bytes / 1e6:.0f} MB")  # fmt: skip
+    yield from data_designer(bench, rows / spent, MILLION / (million + told.seconds))
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     yield Line("peak memory of a process", f"{peak / 1024:,.0f} MB", "")
 
