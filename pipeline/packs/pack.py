@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.files import discard, file_sha256, write_text
@@ -77,6 +79,7 @@ def in_new_folder(folder: Path) -> Iterator[Path]:
         yield packing
         if folder.exists():
             folder.rmdir()
+        os.sync()  # all files of a pack at once: a hundred thousand of them singly take minutes
         packing.replace(folder)
     finally:
         discard(packing)
@@ -84,6 +87,7 @@ def in_new_folder(folder: Path) -> Iterator[Path]:
 
 def _packed(folder: Path, target: str, plan: str, settings: SceneSettings, personas: Iterable[Persona]) -> Pack:
     exporter = TARGETS[target]
+    (folder / "configs").mkdir()
     checked = exporter.can_check()
     packed: list[PackedPersona] = []
     owners: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
@@ -122,16 +126,16 @@ def write_pack_file(folder: Path, pack: Pack) -> None:
 def _write_config(folder: Path, persona: Persona, document: dict[str, object]) -> PackedPersona:
     # Seed ids are slugs of at most 64 characters by their schema, so the name is safe on every file system.
     name = f"configs/{persona.seed.id}-{persona.id}.json"
-    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-    write_text(folder / name, text)
+    content = to_json(document, indent=2) + b"\n"
+    (folder / name).write_bytes(content)
     return PackedPersona(
         persona_id=persona.id,
         seed_id=persona.seed.id,
         lang=persona.seed.lang,
         license=persona.seed.license,
         file=name,
-        bytes=len(text.encode()),
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
     )
 
 

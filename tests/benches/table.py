@@ -32,6 +32,8 @@ from pipeline.config import ROW_GROUP, RunConfig
 from pipeline.conversations import Sample, canonical_sample, load_samples
 from pipeline.files import write_text
 from pipeline.matrix import matrix_schema
+from pipeline.packs.pack import write_pack
+from pipeline.packs.persona import personas
 from pipeline.pairing import samples_table
 from pipeline.plan import make_plan
 from pipeline.plan_file import plan_json, read_plan
@@ -46,6 +48,7 @@ from tests.small_versions import seeds_file
 SHARD = 2 * ROW_GROUP
 MILLION = 1_000_000
 SAMPLES = 100_000
+CONFIGS = 50_000
 DESIGNED = 20_000  # rows asked of NeMo Data Designer
 
 
@@ -146,6 +149,18 @@ def scenes(bench: Bench, version: Version) -> Written:
     return Written(time.perf_counter() - began, (bench.out / "scenes.parquet").stat().st_size)
 
 
+def configs(bench: Bench, version: Version, expanding: float) -> Line:
+    """Session configs of the first rows, checked against the vendor's types and written a file each."""
+    settings, rows = SceneSettings(), version.scan().head(CONFIGS).collect()
+    began = time.process_time()
+    packed = personas(rows, bench.plan, bench.seeds, settings)
+    write_pack(bench.out / "pack", "openai-realtime", bench.plan.id, settings, packed)
+    spent = time.process_time() - began
+    return Line(f"{CONFIGS:,} session configs made, checked and written against expanding a million rows",
+                f"{spent / expanding:.1f} × as long",
+                f"{60 * CONFIGS / spent:,.0f} a minute and core")  # fmt: skip
+
+
 def data_designer(bench: Bench, rows_a_second: float, scenes_a_second: float) -> Iterator[Line]:
     """The same levels from NeMo Data Designer, in an environment of its own."""
     what = "against NeMo Data Designer ({}), rows a second"
@@ -210,6 +225,7 @@ def measure(rows: int, out: Path) -> Iterator[Line]:
     yield Line("a million whole scenes joined and written (zstd 3) against expanding a million rows",
                f"{told.seconds / million:.1f} × as long",
                f"{told.seconds:.1f} s, {told.bytes / 1e6:.0f} MB")  # fmt: skip
+    yield configs(bench, version, million)
     yield from data_designer(bench, rows / spent, MILLION / (million + told.seconds))
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     yield Line("peak memory of a process", f"{peak / 1024:,.0f} MB", "")
