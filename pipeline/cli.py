@@ -41,6 +41,20 @@ FrameOption = Annotated[
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="A plan file; default the current matrix's.")]
 
 
+@app.callback(invoke_without_command=True)
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version of the program, and of its plans.")
+    ] = False,
+) -> None:
+    if version:
+        from pipeline import __version__
+        from pipeline.plan import PLAN_VERSION
+
+        print(f"persona-matrix {__version__}, plans of version {PLAN_VERSION}")
+        raise typer.Exit
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; a user's mistake is a message and an exit code, never a traceback."""
     try:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipeline import __version__
 from pipeline.cli import main
 from pipeline.packs.targets import TARGETS
+from pipeline.plan import PLAN_VERSION
 from pipeline.plan_file import plan_json
 from pipeline.store import Version, current_version, open_version
 from tests.command_lines import GROUP, fault, words
@@ -76,6 +78,10 @@ def run_file(tmp_path: Path) -> Path:
     text = f'seeds = ["{GOLDEN / "seeds.jsonl"}"]\naxes = "{GOLDEN / "axes"}"\nrows = {ROWS}\n'
     path.write_text(text, "utf-8")
     return path
+
+
+def test_the_program_tells_its_version(run: Run) -> None:
+    assert run("--version") == (0, f"persona-matrix {__version__}, plans of version {PLAN_VERSION}\n", "")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
