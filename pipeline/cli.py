@@ -415,7 +415,7 @@ def query(
     "--limit 20 --out pack"
 )
 def export(
-    as_: Annotated[str, typer.Option("--as", help="stepfun-realtime, openai-realtime, or messages-jsonl.")],
+    as_: Annotated[str, typer.Option("--as", help="gemini-live, openai-realtime, stepfun-realtime, messages-jsonl.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the pack; must not hold anything yet.")],
     where: Annotated[str | None, typer.Option("--where", help="polars SQL expression over matrix columns.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many personas.")] = 100,

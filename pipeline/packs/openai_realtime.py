@@ -72,6 +72,10 @@ def _speed(seed: Seed, pace: int) -> float:
     return round(usual * (1 + SPEED_STEP * pace), 2)
 
 
+def instructions(document: dict[str, Any]) -> str:
+    return str(document["session"]["instructions"])
+
+
 def can_check() -> bool:
     return importlib.util.find_spec("openai") is not None
 

@@ -73,6 +73,10 @@ def session_update(persona: Persona) -> dict[str, Any]:
     }
 
 
+def instructions(document: dict[str, Any]) -> str:
+    return str(document["session"]["instructions"])
+
+
 def faults(document: dict[str, Any]) -> list[Fault]:
     """Against the closed schema in schemas/vendor/."""
     return schema_faults("vendor/stepfun-realtime", document, str(document.get("event_id")), 0)

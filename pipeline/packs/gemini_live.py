@@ -1,0 +1,131 @@
+"""Gemini Live: how to connect with the SDK, and the same as the first message on a socket of one's own.
+
+Source: https://ai.google.dev/api/live (BidiGenerateContentSetup) and the types of the official SDK, `google-genai`,
+whose ``client.aio.live.connect(model=…, config=…)`` takes ``connect`` as it is.  The SDK's type of the wire message
+lacks ``realtimeInputConfig`` (3.4.0) and would refuse a right one, so the config is what is checked and the wire
+message is derived from it: what belongs to generation moves under ``generationConfig``.
+"""
+
+import importlib.util
+import warnings
+from typing import Any
+
+from pipeline.errors import Fault
+from pipeline.packs.persona import Persona
+from pipeline.packs.voices import VendorVoice, choose_voice
+
+MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
+
+# Genders from the catalogue of https://cloud.google.com/text-to-speech/docs/chirp3-hd, ages from the one-word
+# characters of https://ai.google.dev/gemini-api/docs/speech-generation (Youthful, Mature …).  All speak both languages.
+VOICES = (
+    VendorVoice("Leda", "female", "young"),
+    VendorVoice("Zephyr", "female", "young"),
+    VendorVoice("Laomedeia", "female", "young"),
+    VendorVoice("Aoede", "female", "adult"),
+    VendorVoice("Callirrhoe", "female", "adult"),
+    VendorVoice("Autonoe", "female", "adult"),
+    VendorVoice("Despina", "female", "adult"),
+    VendorVoice("Erinome", "female", "adult"),
+    VendorVoice("Achernar", "female", "adult"),
+    VendorVoice("Kore", "female", "middle"),
+    VendorVoice("Sulafat", "female", "middle"),
+    VendorVoice("Vindemiatrix", "female", "middle"),
+    VendorVoice("Gacrux", "female", "old"),
+    VendorVoice("Puck", "male", "young"),
+    VendorVoice("Fenrir", "male", "young"),
+    VendorVoice("Sadachbia", "male", "young"),
+    VendorVoice("Achird", "male", "adult"),
+    VendorVoice("Zubenelgenubi", "male", "adult"),
+    VendorVoice("Umbriel", "male", "adult"),
+    VendorVoice("Iapetus", "male", "adult"),
+    VendorVoice("Algieba", "male", "adult"),
+    VendorVoice("Orus", "male", "middle"),
+    VendorVoice("Charon", "male", "middle"),
+    VendorVoice("Alnilam", "male", "middle"),
+    VendorVoice("Schedar", "male", "middle"),
+    VendorVoice("Algenib", "male", "old"),
+)
+LANGUAGES = {"en": "en-US", "zh": "cmn-CN"}
+
+# How long a pause may be before the persona takes the floor, and how surely the other party must have ended.
+SILENCE_MS = {"jumps-in": 300, "back-channels": 600, "waits": 900, "leaves-silence": 1500}
+ORDINARY_PAUSE_MS = 600  # for turn-taking of a user's own axes
+QUICK = frozenset({"jumps-in"})
+LOUD_PLACES = frozenset({"car", "street", "kitchen"})  # where less of what is heard is speech
+# These are the leaves of the config that the wire message keeps under generationConfig.
+OF_GENERATION = ("responseModalities", "speechConfig")
+
+NOT_EXPRESSED = ("speaking rate, pitch and energy as numbers", "noise reduction", "timbre and accent beyond the voice")
+
+
+def session(persona: Persona) -> dict[str, Any]:
+    config = _config(persona)
+    generation = {name: config[name] for name in OF_GENERATION}
+    rest = {name: value for name, value in config.items() if name not in OF_GENERATION}
+    setup = {"model": f"models/{MODEL}", "generationConfig": generation, **rest}
+    return {"connect": {"model": MODEL, "config": config}, "first_message": {"setup": setup}}
+
+
+def _config(persona: Persona) -> dict[str, Any]:
+    turn_taking = persona.row["turn_taking"]
+    loud = persona.row["environment"] in LOUD_PLACES
+    return {
+        "responseModalities": ["AUDIO"],
+        "speechConfig": {
+            "languageCode": LANGUAGES[persona.seed.lang],
+            "voiceConfig": {"prebuiltVoiceConfig": {"voiceName": choose_voice(persona.seed, VOICES)}},
+        },
+        "systemInstruction": {"parts": [{"text": persona.scene}]},
+        "realtimeInputConfig": {
+            "automaticActivityDetection": {
+                "startOfSpeechSensitivity": f"START_SENSITIVITY_{'LOW' if loud else 'HIGH'}",
+                "endOfSpeechSensitivity": f"END_SENSITIVITY_{'HIGH' if turn_taking in QUICK else 'LOW'}",
+                "prefixPaddingMs": 300,
+                "silenceDurationMs": SILENCE_MS.get(turn_taking, ORDINARY_PAUSE_MS),
+            },
+            "activityHandling": "START_OF_ACTIVITY_INTERRUPTS",
+        },
+        "inputAudioTranscription": {},
+        "outputAudioTranscription": {},
+    }
+
+
+def instructions(document: dict[str, Any]) -> str:
+    return str(document["connect"]["config"]["systemInstruction"]["parts"][0]["text"])
+
+
+def can_check() -> bool:
+    try:
+        return importlib.util.find_spec("google.genai") is not None
+    except ModuleNotFoundError:  # there is no package google at all
+        return False
+
+
+def faults(document: dict[str, Any]) -> list[Fault]:
+    """Against the official SDK's closed types, a voice that is not in the table, and a wire message that says less or
+    more than the config.
+
+    Needs the extra ``check``.
+    """
+    from google.genai.types import LiveConnectConfig
+    from pydantic import ValidationError
+
+    config, setup = document["connect"]["config"], document["first_message"]["setup"]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a level that an enum does not know is but a warning there
+            LiveConnectConfig.model_validate(config)
+    except ValidationError as error:
+        told = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+        return [Fault("connect", 0, field, problem, "See the SDK's types.") for field, problem in told]
+    except UserWarning as error:
+        return [Fault("connect", 0, "config", str(error), "See the SDK's types.")]
+    found = []
+    voice = config["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"]
+    if voice not in {known.id for known in VOICES}:
+        found.append(Fault("connect", 0, "speechConfig", f"no voice {voice!r}", "Choose one of the catalogue."))
+    said = {name: value for name, value in setup.items() if name not in {"model", "generationConfig"}}
+    if said | setup.get("generationConfig", {}) != config:
+        found.append(Fault("first_message", 0, "setup", "it is not what the config says", "Derive it from the config."))
+    return found
