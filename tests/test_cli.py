@@ -384,7 +384,7 @@ def test_export_writes_a_pack_that_verifies(run: Run, out: Path, target: str, tm
     assert [persona["lang"] for persona in pack["personas"]] == ["zh"] * 3
     for persona in pack["personas"]:
         config = json.loads((tmp_path / "pack" / persona["file"]).read_text("utf-8"))
-        assert "110" in config["session"]["instructions"]
+        assert "110" in TARGETS[target].instructions(config)
     verified = run("verify", "pack", "--json")
     assert (verified.code, verified.document) == (0, {"path": "pack", "faults": [], "quality": None})
     shown = run(*arguments, "--out", "other")
