@@ -8,7 +8,7 @@ from pipeline.seeds import TRAITS, Seed
 from tests.content_figures import given_name, length, near_doubles, openings, shared_grams, shares, shifts
 from tests.places import exists
 
-LENGTHS = {"en": (100, 225), "zh": (165, 345)}
+LENGTHS = {"en": (110, 220), "zh": (170, 340)}
 SHARED = {"en": 0.06, "zh": 0.12}
 
 
