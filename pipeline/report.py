@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pipeline import __version__, charts
 from pipeline.axes import AXIS_NAMES
 from pipeline.errors import BrokenVersion
+from pipeline.matrix import Expansion
 from pipeline.pairing import FULL, LADDER, Scorer, with_tone
 from pipeline.plan import CELLS, Plan, cells_covered
 from pipeline.quality import Quality, verify
@@ -86,12 +87,14 @@ def _built_from(sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
 
 
 def _licenses(version: Version, plan: Plan) -> list[dict[str, Any]]:
-    rows = dict(version.scan().group_by("license").len().collect().iter_rows())
+    rows: Counter[str] = Counter()
+    for seed, quota in zip(plan.seeds, plan.quotas(version.manifest.rows), strict=True):
+        rows[seed.license] += quota
     samples: dict[str, int] = {}
     if version.manifest.samples_content is not None:
         samples = dict(version.samples()["license"].value_counts().iter_rows())
     return [
-        {"license": name, "seeds": sum(seed.license == name for seed in plan.seeds), "personas": rows.get(name, 0),
+        {"license": name, "seeds": sum(seed.license == name for seed in plan.seeds), "personas": rows[name],
          "samples": samples.get(name, 0)}
         for name in sorted({*rows, *samples})
     ]  # fmt: skip
@@ -185,9 +188,9 @@ class Shown:
 
 def _scenes(version: Version, plan: Plan) -> Iterator[Shown]:
     seeds = {seed.id: seed for seed in version.seeds()}
-    told = {}
+    expansion, told = Expansion(plan, version.manifest.rows), {}
     for frame in FRAMES:  # both languages at once: it is rendering the parts that takes time
-        rows = pl.concat([_drawn(version, plan, lang, frame) for lang in LANGS])
+        rows = pl.concat([_drawn(expansion, int(version.manifest.content[:8], 16), lang, frame) for lang in LANGS])
         met = [seeds[name] for name in rows["seed_id"].unique(maintain_order=True)]
         told[frame] = with_scenes(rows.lazy(), plan, met, SceneSettings(frame=frame)).collect()
     for lang, frame in product(LANGS, FRAMES):
@@ -196,11 +199,17 @@ def _scenes(version: Version, plan: Plan) -> Iterator[Shown]:
             yield Shown(lang, frame, row["persona_id"], row["seed_id"], levels, row["scene"])
 
 
-def _drawn(version: Version, plan: Plan, lang: str, frame: str) -> pl.DataFrame:
-    own = version.scan().filter(pl.col("lang") == lang)
-    ids = own.select("persona_id").collect().to_series()
+def _drawn(expansion: Expansion, entropy: int, lang: str, frame: str) -> pl.DataFrame:
+    """Rows of a language drawn at random.  They are computed, not read: a matrix may have a billion."""
+    own = [ordinal for ordinal, seed in enumerate(expansion.plan.seeds) if seed.lang == lang]
+    ends = np.cumsum([expansion.quotas[ordinal] for ordinal in own])
+    total = int(ends[-1]) if own else 0
     # Twenty times as many as are shown, since only some of any row's kind can be deployed.
-    few = ids.sample(min(len(ids), 20 * SCENES), seed=int(version.manifest.content[:8], 16), shuffle=True)
-    rows = own.filter(pl.col("persona_id").is_in(few.implode()))
-    fitting = deployable(rows, plan) if frame == "deploy" else rows
-    return fitting.collect().sample(fraction=1, seed=7, shuffle=True).head(SCENES)
+    places = np.random.default_rng(entropy).choice(total, min(total, 20 * SCENES), replace=False)
+    parts = []
+    for place in places.tolist():
+        seed = int(np.searchsorted(ends, place, side="right"))
+        within = place - int(ends[seed]) + expansion.quotas[own[seed]]
+        parts.append((own[seed], expansion.variants(own[seed], within, within + 1)))
+    rows = expansion.columns.frame(expansion.decoded(parts)).lazy()
+    return (deployable(rows, expansion.plan) if frame == "deploy" else rows).collect().head(SCENES)

@@ -130,7 +130,7 @@ def test_who_is_paired_and_who_is_not_is_counted(version: Version, shipped_sampl
     pairings = version.scan_pairings().collect()
     own = pairings.filter(pl.col("fit") == "authored_for").height
     text = shown(page)
-    assert f"{pairings.height:,} of {ROWS:,} personas are paired with one of {len(shipped_samples)} samples" in text
+    assert f"{pairings.height:,} of {ROWS:,} personas are paired with one of {len(shipped_samples):,} samples" in text
     assert f"; {own:,} with one authored for them" in text
     unmatched = pl.read_parquet(version.folder / "unmatched" / "*.parquet")
     reasons = version.scan().collect().join(unmatched, on="persona_id")
@@ -165,7 +165,7 @@ def test_what_the_version_was_built_from_is_told_with_what_imports_set_aside(
 ) -> None:
     found = {row[0]: row[1:] for row in cells(page, "Built from")}
     assert found["seeds"] == ["1", "20", "2 no text, 1 too long"]
-    assert found["samples"] == ["1", str(len(shipped_samples)), "none"]
+    assert found["samples"] == ["1", f"{len(shipped_samples):,}", "none"]
     axes = [source for source in version.sources() if source.kind == "axes"]
     assert found["axes"] == [str(len(axes)), "", "none"]
     assert all(source.sha256[:12] in page and html.escape(source.file) in page for source in version.sources())
