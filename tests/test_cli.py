@@ -592,9 +592,10 @@ def test_build_makes_a_matrix_and_prints_one_json_object_last(run: Run, tmp_path
         path = tmp_path / "seeds" / f"{lang}.jsonl"
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(lines[:5]) + "\n", "utf-8")
-    talks = ROOT / "data" / "conversations"
+        talks = (ROOT / "data" / "conversations" / f"{lang}.jsonl").read_text("utf-8").splitlines()
+        (tmp_path / f"talks-{lang}.jsonl").write_text("\n".join(talks[:40]) + "\n", "utf-8")
     (tmp_path / "run.toml").write_text(
-        f'seeds = ["seeds"]\nsamples = ["{talks}"]\nout = "data"\nworkers = 1\n', "utf-8"
+        'seeds = ["seeds"]\nsamples = ["talks-en.jsonl", "talks-zh.jsonl"]\nout = "data"\nworkers = 1\n', "utf-8"
     )
     command = [sys.executable, "-m", "pipeline.cli", "build", "-c", "run.toml", "--rows", "20000", "--json"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(tmp_path / "prefect")}

@@ -236,7 +236,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10 * MILLION)
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        lines = list(tqdm(measure(rows, Path(folder)), unit="line"))
+        lines = []
+        for line in tqdm(measure(rows, Path(folder)), unit="line"):
+            tqdm.write(" · ".join(line), file=sys.stderr)  # at once: nothing is lost on Ctrl-C
+            lines.append(line)
     table = Table("what", "ratio", "measured")
     for line in lines:
         table.add_row(*line)

@@ -79,10 +79,18 @@ def seeds_file(seeds: list[Seed], tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def configured(seeds_file: Path) -> Callable[[Path, int | str], RunConfig]:
+def samples_file(shipped_samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every tenth shipped sample: a thousand take each of a dozen builds several seconds to check."""
+    path = tmp_path_factory.mktemp("samples") / "samples.jsonl"
+    write_text(path, "".join(canonical_sample(sample) + "\n" for sample in shipped_samples[::10]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def configured(seeds_file: Path, samples_file: Path) -> Callable[[Path, int | str], RunConfig]:
     def configured(out: Path, workers: int | str) -> RunConfig:
         return RunConfig(
-            seeds=(seeds_file,), samples=(ROOT / "data" / "conversations",), rows=ROWS, out=out, workers=workers,
+            seeds=(seeds_file,), samples=(samples_file,), rows=ROWS, out=out, workers=workers,
             shard_rows=SHARD_ROWS, plan=PlanConfig(base_rows=20_000),
         )  # fmt: skip
 
