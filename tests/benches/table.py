@@ -129,10 +129,10 @@ def seconds(work: Callable[[], object], times: int = 5) -> float:
 
 def pruning(version: Version) -> Line:
     one = pl.col("seed_id") == version.plan().seeds[len(version.plan().seeds) // 2].id
-    shards = version.folder / "shards" / "*.parquet"
+    shards = sorted((version.folder / "shards").glob("*.parquet"))
     pruned = seconds(lambda: version.scan().filter(one).collect())
-    scanned = seconds(lambda: pl.scan_parquet(shards, use_statistics=False).filter(one).collect())
-    return Line("the rows of one seed, whose row groups are known by their statistics, against a full scan",
+    scanned = seconds(lambda: [pl.read_parquet(shard).filter(one) for shard in shards], times=1)
+    return Line("the rows of one seed, whose row groups are known by their statistics, against reading every row",
                 f"{scanned / pruned:.0f} × faster", f"{pruned * 1000:.0f} ms, {scanned * 1000:.0f} ms")  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def data_designer(bench: Bench, rows_a_second: float, scenes_a_second: float) ->
         levels, json.dumps({name: [level.id for level in axis] for name, axis in bench.plan.axes.levels.items()})
     )
     python = str(folder / "bin" / "python")
-    script = [python, str(Path(__file__).with_name("data_designer.py")), str(levels), str(DESIGNED)]
+    script = [python, str(Path(__file__).with_name("nemo.py")), str(levels), str(DESIGNED)]
     try:
         for step in (
             [sys.executable, "-m", "venv", str(folder)],

@@ -1,6 +1,6 @@
 """Rows of NeMo Data Designer from the same levels: category samplers and one expression, no model.
 
-    python tests/benches/data_designer.py levels.json 20000
+    python tests/benches/nemo.py levels.json 20000
 
 Run by an environment that has `data-designer` (https://github.com/NVIDIA-NeMo/DataDesigner, Apache-2.0); prints the
 seconds.  It is the nearest in kind: levels of several axes and a text made of them, but it knows of no rules, no
