@@ -140,9 +140,8 @@ def cover(
         open_cells[missed[verdicts != COVERED]] = False
         found.add(hosts[:made], codes[:made])
         join(hosts[:made])
-    while len(
-        found.missed_own(found.rows < first, work)[0]
-    ):  # these join after base_rows: nothing promised there changes
+    # Of smaller seeds: these join after base_rows: nothing promised there changes.
+    while len(found.missed_own(found.rows < first, work)[0]):
         pass
     return Coverage(_placed(tables, weights, masks, hashed, found), feasible, counts > 0, int(found.is_own.sum()))
 

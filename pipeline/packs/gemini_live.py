@@ -48,11 +48,8 @@ VOICES = (
 )
 LANGUAGES = {"en": "en-US", "zh": "cmn-CN"}
 
-# How long a pause may be before the persona takes the floor, and how surely the other party must have ended.
-SILENCE_MS = {"jumps-in": 300, "back-channels": 600, "waits": 900, "leaves-silence": 1500}
-ORDINARY_PAUSE_MS = 600  # for turn-taking of a user's own axes
+# Who takes the floor quickly need not be so sure that the other party has ended.
 QUICK = frozenset({"jumps-in"})
-LOUD_PLACES = frozenset({"car", "street", "kitchen"})  # where less of what is heard is speech
 # These are the leaves of the config that the wire message keeps under generationConfig.
 OF_GENERATION = ("responseModalities", "speechConfig")
 
@@ -68,8 +65,7 @@ def session(persona: Persona) -> dict[str, Any]:
 
 
 def _config(persona: Persona) -> dict[str, Any]:
-    turn_taking = persona.row["turn_taking"]
-    loud = persona.row["environment"] in LOUD_PLACES
+    quick = persona.row["turn_taking"] in QUICK
     return {
         "responseModalities": ["AUDIO"],
         "speechConfig": {
@@ -79,10 +75,10 @@ def _config(persona: Persona) -> dict[str, Any]:
         "systemInstruction": {"parts": [{"text": persona.scene}]},
         "realtimeInputConfig": {
             "automaticActivityDetection": {
-                "startOfSpeechSensitivity": f"START_SENSITIVITY_{'LOW' if loud else 'HIGH'}",
-                "endOfSpeechSensitivity": f"END_SENSITIVITY_{'HIGH' if turn_taking in QUICK else 'LOW'}",
+                "startOfSpeechSensitivity": f"START_SENSITIVITY_{'LOW' if persona.in_a_loud_place else 'HIGH'}",
+                "endOfSpeechSensitivity": f"END_SENSITIVITY_{'HIGH' if quick else 'LOW'}",
                 "prefixPaddingMs": 300,
-                "silenceDurationMs": SILENCE_MS.get(turn_taking, ORDINARY_PAUSE_MS),
+                "silenceDurationMs": persona.pause_ms,
             },
             "activityHandling": "START_OF_ACTIVITY_INTERRUPTS",
         },

@@ -12,6 +12,10 @@ from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
 
+# How long a pause may be before the persona takes the floor.  600 ms, StepFun's own sample's value, is an ordinary one.
+SILENCE_MS = {"jumps-in": 300, "back-channels": 600, "waits": 900, "leaves-silence": 1500}
+ORDINARY_PAUSE_MS = 600  # for turn-taking of a user's own axes
+LOUD_PLACES = frozenset({"car", "street", "kitchen"})  # where less of what is heard is speech
 BATCH = 10_000  # personas whose scenes are in memory at once: about 15 MB of text
 
 
@@ -31,6 +35,14 @@ class Persona:
         """Against the person's own usual: what the tone implies and the row's step, -2 to 2."""
         tone = self.axes.tone[self.axes.codes["tone"][self.row["tone"]]]
         return tone.implies.pace + int(self.row["pace"])
+
+    @property
+    def pause_ms(self) -> int:
+        return SILENCE_MS.get(self.row["turn_taking"], ORDINARY_PAUSE_MS)
+
+    @property
+    def in_a_loud_place(self) -> bool:
+        return self.row["environment"] in LOUD_PLACES
 
 
 def personas(rows: pl.DataFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> Iterator[Persona]:

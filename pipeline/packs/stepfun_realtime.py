@@ -41,19 +41,13 @@ VOICES = (
     VendorVoice("shenchennanyin", "male", "middle", "zh"),
 )
 
-# How long a pause may be before the persona takes the floor.  The vendor's default of 100 ms cuts slow speakers off;
-# 600 ms, its own sample's value, is an ordinary pause.
-SILENCE_MS = {"jumps-in": 300, "back-channels": 600, "waits": 900, "leaves-silence": 1500}
-ORDINARY_PAUSE_MS = 600  # for turn-taking of a user's own axes
 # Energy (0–5000) that counts as speech; the default 2500 is for a quiet room, road and kitchen noise wake it.
-LOUD_PLACES = frozenset({"car", "street", "kitchen"})
 THRESHOLD, THRESHOLD_LOUD = 2500, 3500
 
 NOT_EXPRESSED = ("speaking rate as a number", "noise reduction")
 
 
 def session_update(persona: Persona) -> dict[str, Any]:
-    loud = persona.row["environment"] in LOUD_PLACES
     return {
         "event_id": f"persona_{persona.id}",
         "type": "session.update",
@@ -66,8 +60,8 @@ def session_update(persona: Persona) -> dict[str, Any]:
             "turn_detection": {
                 "type": "server_vad",
                 "prefix_padding_ms": 500,
-                "silence_duration_ms": SILENCE_MS.get(persona.row["turn_taking"], ORDINARY_PAUSE_MS),
-                "energy_awakeness_threshold": THRESHOLD_LOUD if loud else THRESHOLD,
+                "silence_duration_ms": persona.pause_ms,
+                "energy_awakeness_threshold": THRESHOLD_LOUD if persona.in_a_loud_place else THRESHOLD,
             },
         },
     }

@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.axes import Axes
 from pipeline.matrix import Expansion
 from pipeline.packs.pack import write_pack
-from pipeline.packs.persona import Persona, personas
+from pipeline.packs.persona import LOUD_PLACES, SILENCE_MS, Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
@@ -100,3 +101,8 @@ def test_a_persona_s_pace_is_the_tone_s_and_its_own_step(some: dict[str, list[Pe
     assert {-1, 0, 1} <= paces <= {-2, -1, 0, 1, 2}
     (orla, _) = personas(golden_rows(tone="steady-low", pace="slower"), golden_plan(), golden_seeds(), SceneSettings())
     assert orla.pace == -2
+
+
+def test_every_shipped_level_of_turn_taking_and_environment_is_known(axes: Axes) -> None:
+    assert {level.id for level in axes.levels["turn_taking"]} == set(SILENCE_MS)
+    assert {level.id for level in axes.levels["environment"]} >= LOUD_PLACES
