@@ -342,6 +342,7 @@ def show(
     """One persona with its scene, computed from the plan alone."""
     from pipeline.matrix import Columns, persona_rows
     from pipeline.packs.persona import personas
+    from pipeline.packs.shortening import fitted
     from pipeline.packs.targets import TARGETS
     from pipeline.plan import split_id
     from pipeline.scene_parts import SceneSettings
@@ -352,7 +353,8 @@ def show(
     rows = Columns(frozen).frame(persona_rows(frozen, [split_id(persona_id)]))
     (persona,) = personas(rows, frozen, seeds, SceneSettings(frame=frame))
     if as_ is not None:
-        _print_json(TARGETS[as_].export(persona))
+        target = TARGETS[as_]
+        _print_json(target.export(fitted(persona, target.limit)[0], target.models[0]))
     elif as_json:
         _print_json({**rows.row(0, named=True), "scene": persona.scene})
     else:
@@ -425,6 +427,11 @@ def export(
         typer.Option("--disclosure", help="When it says it is an AI."),
     ] = "on_ask",
     crisis_line: Annotated[str | None, typer.Option("--crisis-line", help="Whom to call in an emergency.")] = None,
+    audience: Annotated[
+        Literal["general", "children", "mature"], typer.Option("--audience", help="Who may be listening.")
+    ] = "general",
+    model: Annotated[str | None, typer.Option("--model", help="The vendor's model; default its newest.")] = None,
+    facts: Annotated[bool, typer.Option("--facts", help="Add what can be checked of each persona, as data.")] = False,
     data: Annotated[Path | None, typer.Option("--data", help="Folder of plans and versions; default data.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -438,14 +445,14 @@ def export(
 
     from pipeline.choice import chosen, chosen_paired
     from pipeline.packs.messages_jsonl import TARGET, write_messages
-    from pipeline.packs.pack import write_pack
+    from pipeline.packs.pack import Order, write_pack
     from pipeline.packs.persona import personas
     from pipeline.packs.targets import TARGETS
     from pipeline.scene_parts import SceneSettings
 
     _known("--as", as_, {*TARGETS, TARGET})
     try:
-        settings = SceneSettings(frame=frame, disclosure=disclosure, crisis_line=crisis_line)
+        settings = SceneSettings(frame=frame, disclosure=disclosure, crisis_line=crisis_line, audience=audience)
     except ValidationError as error:
         raise UsageError(f"--crisis-line {crisis_line!r}: {error.errors()[0]['msg']}") from error
     version = _version(data)
@@ -462,7 +469,7 @@ def export(
         stream = tqdm(
             personas(rows, frozen, seeds, settings), total=rows.height, unit="config", disable=not sys.stderr.isatty()
         )
-        pack = write_pack(out, as_, version.manifest.name, settings, stream)
+        pack = write_pack(out, Order(as_, version.manifest.name, settings, model or "", facts), stream)
     licenses = [owned.license for owned in pack.licenses]
     if as_json:
         _print_json({"pack": str(out), "personas": rows.height, "checked": pack.checked, "licenses": licenses})
@@ -508,8 +515,8 @@ def verify(
     from pipeline.quality import verify as verify_version
     from pipeline.store import open_version
 
-    if path is not None and not path.is_dir():
-        raise UsageError(f"{path}: no such folder; name a version under data/matrix, or a pack")
+    if path is not None and not path.exists():
+        raise UsageError(f"{path}: no such folder or file; name a version under data/matrix, or a pack")
     quality = None
     if path is not None and not (path / "manifest.json").is_file():
         faults, what = pack_faults(path), str(path)

@@ -16,6 +16,7 @@ from pipeline.rules import axis_codes
 from pipeline.seeds import Seed
 
 Frame = Literal["deploy", "scene"]
+Audience = Literal["general", "children", "mature"]
 FRAMES: tuple[Frame, ...] = ("deploy", "scene")
 LANGS: tuple[Literal["en", "zh"], ...] = ("en", "zh")
 GAP = {"en": " ", "zh": ""}
@@ -43,6 +44,7 @@ class SceneSettings(BaseModel):
     frame: Frame = Field("deploy", description="deploy: what an app can know before the call.")
     disclosure: Literal["on_ask", "at_open", "at_open_and_every"] = "on_ask"
     crisis_line: str | None = Field(None, min_length=1, max_length=80, description="Never invented: only if given.")
+    audience: Audience = Field("general", description="Who may be listening; only mature apps get what is rated so.")
 
 
 Texts = dict[tuple[str | int, ...], Phrasings]
@@ -71,6 +73,13 @@ def _seed_parts(seeds: Sequence[Seed], settings: SceneSettings) -> Iterator[Part
         (seed.id, domain): (text, text) for seed in seeds for domain, text in (seed.bridges or {}).items()
     }
     yield Part("bridge", ("seed_id", "domain"), bridges)
+
+
+def anchor_text(seed: Seed, tone: Sequence[str], habits: Sequence[str], limits: Sequence[str]) -> str:
+    """Who the persona is, and of the rest what is given; each a whole sentence."""
+    values: dict[str, object] = {"name": seed.name, "short": _short_name(seed), "role": seed.role,
+              "tone": list(tone), "habits": list(habits), "limits": list(limits)}  # fmt: skip
+    return _render(seed.lang, "anchor", values, 0)
 
 
 def _told(seed: Seed) -> dict[str, object]:

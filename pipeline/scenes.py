@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.axes import AXIS_NAMES
 from pipeline.matrix import STEPS, level_codes, level_enums
 from pipeline.plan import Plan
-from pipeline.scene_parts import GAP, PARAGRAPHS, Part, SceneSettings, likely_states, scene_parts
+from pipeline.scene_parts import GAP, PARAGRAPHS, PART_NAMES, Part, SceneSettings, likely_states, scene_parts
 from pipeline.seeds import Seed
 
 # What a voice model can keep in mind: English words, Chinese characters.  Where a scene is longer, these parts are left
@@ -31,6 +31,7 @@ HAN = re.compile("[\u4e00-\u9fff]")
 CHUNK = 16_384  # rows whose scenes are put together at once: 40 MB of text, which the allocator gives again
 
 Ints = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
 
 
 def with_scenes(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], settings: SceneSettings) -> pl.LazyFrame:
@@ -72,8 +73,18 @@ class Scenes:
         told = [self._of_chunk(chunk) for chunk in frame.iter_slices(CHUNK)]
         return pl.concat(told, rechunk=False) if told else pl.Series("scene", [], pl.String)
 
+    def parts(self, rows: pl.DataFrame) -> dict[str, pl.Series]:
+        """The texts of each part by name, in their order; empty where a part says nothing or was left out."""
+        chosen, _ = self._shortened(self._chosen(rows), rows["lang"])
+        return {name: self._parts[name].texts.gather(3 * chosen[name]).alias(name) for name in PART_NAMES}
+
+    def left_out(self, rows: pl.DataFrame) -> list[tuple[str, ...]]:
+        """For each row the parts that would have made its scene too long, in the order in which they went."""
+        _, left_out = self._shortened(self._chosen(rows), rows["lang"])
+        return [tuple(name for name, gone in left_out.items() if gone[row]) for row in range(rows.height)]
+
     def _of_chunk(self, rows: pl.DataFrame) -> pl.Series:
-        chosen = self._shortened(self._chosen(rows), rows["lang"])
+        chosen, _ = self._shortened(self._chosen(rows), rows["lang"])
         begun = np.zeros(rows.height, np.bool_)
         told = []
         for paragraph in PARAGRAPHS:
@@ -99,14 +110,17 @@ class Scenes:
             chosen[name] = numbers + ((bits >> np.uint64(bit)) & np.uint64(1)).astype(np.int32) * (numbers > 0)
         return chosen
 
-    def _shortened(self, chosen: dict[str, Ints], langs: pl.Series) -> dict[str, Ints]:
+    def _shortened(self, chosen: dict[str, Ints], langs: pl.Series) -> tuple[dict[str, Ints], dict[str, Bools]]:
+        """The texts that stay, and for each part that may go whether it went."""
         longest = np.array([LONGEST[lang] for lang in self._enums["lang"].categories], np.int32)
         over = sum(part.sizes[chosen[name]] for name, part in self._parts.items()) - longest[langs.to_physical()]
+        left_out: dict[str, Bools] = {}
         for name in LEFT_OUT_FIRST:
-            too_long = over > 0
-            over -= np.where(too_long, self._parts[name].sizes[chosen[name]], np.int32(0))
+            too_long, sizes = over > 0, self._parts[name].sizes[chosen[name]]
+            over -= np.where(too_long, sizes, np.int32(0))
             chosen[name] = np.where(too_long, np.int32(0), chosen[name])
-        return chosen
+            left_out[name] = too_long & (sizes > 0)
+        return chosen, left_out
 
     def _codes(self, rows: pl.DataFrame, key: str) -> Ints:
         column = rows[key] if key in STEPS else rows[key].cast(self._enums[key])

@@ -292,7 +292,7 @@ def test_show_as_json_is_the_row_and_its_scene(run: Run, out: Path, version: Ver
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_show_as_a_target_is_the_config_itself(run: Run, out: Path, target: str) -> None:
     document = run("show", 5, "--out", out, "--as", target).document
-    assert TARGETS[target].faults(document) == []
+    assert TARGETS[target].faults(document, "") == []
     assert TARGETS[target].instructions(document) == run("show", 5, "--out", out, "--json").document["scene"]
 
 

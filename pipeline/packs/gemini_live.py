@@ -6,45 +6,49 @@ lacks ``realtimeInputConfig`` (3.4.0) and would refuse a right one, so the confi
 message is derived from it: what belongs to generation moves under ``generationConfig``.
 """
 
-import importlib.util
 import warnings
 from typing import Any
 
 from pipeline.errors import Fault
+from pipeline.packs.anchor import anchor
 from pipeline.packs.persona import Persona
-from pipeline.packs.voices import VendorVoice, choose_voice
+from pipeline.packs.target import Document, Socket, Target
+from pipeline.packs.voices import VendorVoice, VoiceTable
 
-MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
+MODELS = ("gemini-2.5-flash-native-audio-preview-12-2025", "gemini-3.1-flash-live-preview", "gemini-3.8-live")
 
 # Genders from the catalogue of https://cloud.google.com/text-to-speech/docs/chirp3-hd, ages from the one-word
 # characters of https://ai.google.dev/gemini-api/docs/speech-generation (Youthful, Mature …).  All speak both languages.
-VOICES = (
-    VendorVoice("Leda", "female", "young"),
-    VendorVoice("Zephyr", "female", "young"),
-    VendorVoice("Laomedeia", "female", "young"),
-    VendorVoice("Aoede", "female", "adult"),
-    VendorVoice("Callirrhoe", "female", "adult"),
-    VendorVoice("Autonoe", "female", "adult"),
-    VendorVoice("Despina", "female", "adult"),
-    VendorVoice("Erinome", "female", "adult"),
-    VendorVoice("Achernar", "female", "adult"),
-    VendorVoice("Kore", "female", "middle"),
-    VendorVoice("Sulafat", "female", "middle"),
-    VendorVoice("Vindemiatrix", "female", "middle"),
-    VendorVoice("Gacrux", "female", "old"),
-    VendorVoice("Puck", "male", "young"),
-    VendorVoice("Fenrir", "male", "young"),
-    VendorVoice("Sadachbia", "male", "young"),
-    VendorVoice("Achird", "male", "adult"),
-    VendorVoice("Zubenelgenubi", "male", "adult"),
-    VendorVoice("Umbriel", "male", "adult"),
-    VendorVoice("Iapetus", "male", "adult"),
-    VendorVoice("Algieba", "male", "adult"),
-    VendorVoice("Orus", "male", "middle"),
-    VendorVoice("Charon", "male", "middle"),
-    VendorVoice("Alnilam", "male", "middle"),
-    VendorVoice("Schedar", "male", "middle"),
-    VendorVoice("Algenib", "male", "old"),
+VOICES = VoiceTable(
+    (
+        VendorVoice("Leda", "female", "young"),
+        VendorVoice("Zephyr", "female", "young"),
+        VendorVoice("Laomedeia", "female", "young"),
+        VendorVoice("Aoede", "female", "adult"),
+        VendorVoice("Callirrhoe", "female", "adult"),
+        VendorVoice("Autonoe", "female", "adult"),
+        VendorVoice("Despina", "female", "adult"),
+        VendorVoice("Erinome", "female", "adult"),
+        VendorVoice("Achernar", "female", "adult"),
+        VendorVoice("Kore", "female", "middle"),
+        VendorVoice("Sulafat", "female", "middle"),
+        VendorVoice("Vindemiatrix", "female", "middle"),
+        VendorVoice("Gacrux", "female", "old"),
+        VendorVoice("Puck", "male", "young"),
+        VendorVoice("Fenrir", "male", "young"),
+        VendorVoice("Sadachbia", "male", "young"),
+        VendorVoice("Achird", "male", "adult"),
+        VendorVoice("Zubenelgenubi", "male", "adult"),
+        VendorVoice("Umbriel", "male", "adult"),
+        VendorVoice("Iapetus", "male", "adult"),
+        VendorVoice("Algieba", "male", "adult"),
+        VendorVoice("Orus", "male", "middle"),
+        VendorVoice("Charon", "male", "middle"),
+        VendorVoice("Alnilam", "male", "middle"),
+        VendorVoice("Schedar", "male", "middle"),
+        VendorVoice("Algenib", "male", "old"),
+    ),
+    "https://ai.google.dev/gemini-api/docs/speech-generation#voices",
 )
 LANGUAGES = {"en": "en-US", "zh": "cmn-CN"}
 
@@ -53,15 +57,13 @@ QUICK = frozenset({"jumps-in"})
 # These are the leaves of the config that the wire message keeps under generationConfig.
 OF_GENERATION = ("responseModalities", "speechConfig")
 
-NOT_EXPRESSED = ("speaking rate, pitch and energy as numbers", "noise reduction", "timbre and accent beyond the voice")
 
-
-def session(persona: Persona) -> dict[str, Any]:
+def session(persona: Persona, model: str = MODELS[0]) -> Document:
     config = _config(persona)
     generation = {name: config[name] for name in OF_GENERATION}
     rest = {name: value for name, value in config.items() if name not in OF_GENERATION}
-    setup = {"model": f"models/{MODEL}", "generationConfig": generation, **rest}
-    return {"connect": {"model": MODEL, "config": config}, "first_message": {"setup": setup}}
+    setup = {"model": f"models/{model}", "generationConfig": generation, **rest}
+    return {"connect": {"model": model, "config": config}, "first_message": {"setup": setup}}
 
 
 def _config(persona: Persona) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def _config(persona: Persona) -> dict[str, Any]:
         "responseModalities": ["AUDIO"],
         "speechConfig": {
             "languageCode": LANGUAGES[persona.seed.lang],
-            "voiceConfig": {"prebuiltVoiceConfig": {"voiceName": choose_voice(persona.seed, VOICES)}},
+            "voiceConfig": {"prebuiltVoiceConfig": {"voiceName": VOICES.choose(persona.seed)}},
         },
         "systemInstruction": {"parts": [{"text": persona.scene}]},
         "realtimeInputConfig": {
@@ -87,22 +89,42 @@ def _config(persona: Persona) -> dict[str, Any]:
     }
 
 
-def instructions(document: dict[str, Any]) -> str:
+def greeting(persona: Persona) -> Document | None:
+    if persona.seed.greeting is None:
+        return None
+    told = {"en": "The call has begun. Greet them with exactly this: ", "zh": "电话接通了。先这样招呼，一字不改："}
+    return _client_content(told[persona.seed.lang] + persona.seed.greeting, complete=True)
+
+
+def reminder(persona: Persona, model: str = "") -> Document:
+    """Turns know no system role; told without ending the turn, it is context and calls for no answer."""
+    return _client_content(anchor(persona), complete=False)
+
+
+def _client_content(text: str, complete: bool) -> Document:
+    turn = {"role": "user", "parts": [{"text": text}]}
+    return {"clientContent": {"turns": [turn], "turnComplete": complete}}
+
+
+def event_faults(document: Document) -> list[Fault]:
+    from google.genai.types import LiveClientContent
+    from pydantic import ValidationError
+
+    try:
+        LiveClientContent.model_validate(document["clientContent"])
+    except ValidationError as error:
+        told = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+        return [Fault("clientContent", 0, field, problem, "See the SDK's types.") for field, problem in told]
+    return []
+
+
+def instructions(document: Document) -> str:
     return str(document["connect"]["config"]["systemInstruction"]["parts"][0]["text"])
 
 
-def can_check() -> bool:
-    try:
-        return importlib.util.find_spec("google.genai") is not None
-    except ModuleNotFoundError:  # there is no package google at all
-        return False
-
-
-def faults(document: dict[str, Any]) -> list[Fault]:
+def faults(document: Document, model: str = "") -> list[Fault]:
     """Against the official SDK's closed types, a voice that is not in the table, and a wire message that says less or
     more than the config.
-
-    Needs the extra ``check``.
     """
     from google.genai.types import LiveConnectConfig
     from pydantic import ValidationError
@@ -119,9 +141,38 @@ def faults(document: dict[str, Any]) -> list[Fault]:
         return [Fault("connect", 0, "config", str(error), "See the SDK's types.")]
     found = []
     voice = config["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"]
-    if voice not in {known.id for known in VOICES}:
+    if voice not in {known.id for known in VOICES.voices}:
         found.append(Fault("connect", 0, "speechConfig", f"no voice {voice!r}", "Choose one of the catalogue."))
     said = {name: value for name, value in setup.items() if name not in {"model", "generationConfig"}}
     if said | setup.get("generationConfig", {}) != config:
         found.append(Fault("first_message", 0, "setup", "it is not what the config says", "Derive it from the config."))
     return found
+
+
+TARGET = Target(
+    export=session,
+    faults=faults,
+    instructions=instructions,
+    not_expressed=(
+        "speaking rate, pitch and energy as numbers",
+        "noise reduction",
+        "timbre and accent beyond the voice",
+    ),
+    client="""\
+connect, greeting = json.load(open("{config}"))["connect"], json.load(open("{during}"))["greeting"]["clientContent"]
+async with genai.Client().aio.live.connect(**connect) as session:
+    await session.send_client_content(turns=greeting["turns"], turn_complete=True)""",
+    models=MODELS,
+    voices=VOICES,
+    greeting=greeting,
+    anchor=reminder,
+    event_faults=event_faults,
+    socket=Socket(
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+        lambda document: dict(document["first_message"]),
+        frozenset({"setupComplete"}),
+        key_header="x-goog-api-key",
+        key_prefix="",
+    ),
+    checker="google.genai",
+)

@@ -18,7 +18,8 @@ from pipeline.axes import Axes
 from pipeline.conversations import Sample, Turn
 from pipeline.errors import DataError
 from pipeline.files import write_whole
-from pipeline.packs.pack import Pack, PackedLicense, in_new_folder, write_pack_file
+from pipeline.packs.notices import Owners, attribution, readme
+from pipeline.packs.pack import Pack, PackedLicense, in_new_place, write_pack_file
 from pipeline.packs.persona import BATCH
 from pipeline.pairing import ASSERTED
 from pipeline.plan import Plan
@@ -29,6 +30,10 @@ from pipeline.seeds import Seed
 from pipeline.store import described
 
 TARGET = "messages-jsonl"
+CLIENT = """\
+from datasets import load_dataset
+examples = load_dataset("json", data_files="{file}", split="train").filter(lambda row: row["split"] == "train")
+messages = examples[0]["messages"]"""
 ROLES = {"user": "user", "persona": "assistant"}
 Message = dict[str, str]
 
@@ -44,8 +49,9 @@ def write_messages(
     by_id = {seed.id: seed for seed in seeds}
     met = samples.filter(pl.col("id").is_in(rows["sample_id"].unique().implode()))
     known = {sample.id: sample for sample in map(Sample.model_validate_json, met["record"])}
-    licenses = _licenses([by_id[name] for name in rows["seed_id"].unique().sort()], list(known.values()))
-    with in_new_folder(folder) as packing:
+    told = [by_id[name] for name in rows["seed_id"].unique().sort()]
+    owners = _owners([*told, *known.values()])
+    with in_new_place(folder) as packing:
         path = packing / "messages.jsonl"
         write_whole(path, lambda temporary: _write_lines(temporary, rows, plan, by_id, known, settings))
         pack = Pack(
@@ -58,12 +64,21 @@ def write_messages(
                 "turn_taking as voice-activity settings",
                 "settings.frame: it follows from the rung",
             ),
-            licenses=licenses,
+            licenses=tuple(
+                PackedLicense(
+                    license=license,
+                    authors=tuple(sorted(by_author)),
+                    seeds=tuple(seed.id for seed in told if seed.license == license),
+                    samples=tuple(
+                        sorted(sample.id for sample in known.values() if sample.provenance.license == license)
+                    ),
+                )
+                for license, by_author in sorted(owners.items())
+            ),
             personas=(),
             files=(described(packing, path, rows.height),),
         )
-        write_pack_file(packing, pack)
-    return pack
+        return write_pack_file(packing, pack, readme(pack, CLIENT, rows.height), attribution(owners))
 
 
 def _write_lines(
@@ -143,19 +158,11 @@ def _messages(turns: Iterable[Turn], lang: str) -> list[Message]:
     return said
 
 
-def _licenses(seeds: Sequence[Seed], samples: Sequence[Sample]) -> tuple[PackedLicense, ...]:
-    authors: dict[str, set[str]] = defaultdict(set)
-    for provenance in [record.provenance for record in seeds] + [record.provenance for record in samples]:
-        authors[provenance.license].add(provenance.author)
-    fault = mixing_fault(authors)
+def _owners(records: Iterable[Seed | Sample]) -> Owners:
+    owners: Owners = defaultdict(lambda: defaultdict(set))
+    for record in records:
+        owners[record.provenance.license][record.provenance.author].add(record.id)
+    fault = mixing_fault(owners)
     if fault is not None:
         raise DataError(f"these licences may not be mixed in one pack: {fault}; narrow --where to one of them")
-    return tuple(
-        PackedLicense(
-            license=license,
-            authors=tuple(sorted(names)),
-            seeds=tuple(seed.id for seed in seeds if seed.license == license),
-            samples=tuple(sorted(sample.id for sample in samples if sample.provenance.license == license)),
-        )
-        for license, names in sorted(authors.items())
-    )
+    return owners

@@ -4,27 +4,30 @@ Source: https://platform.openai.com/docs/api-reference/realtime-client-events/se
 official SDK.  The voice is fixed once it has spoken; the model is chosen when the session is opened.
 """
 
-import importlib.util
-from collections.abc import Iterator
-from typing import Any
-
 from pipeline.errors import Fault
+from pipeline.packs.anchor import anchor
 from pipeline.packs.persona import Persona
-from pipeline.packs.voices import VendorVoice, choose_voice
+from pipeline.packs.sdk_types import sdk_faults
+from pipeline.packs.target import Document, Limit, Socket, Target
+from pipeline.packs.voices import VendorVoice, VoiceTable
 from pipeline.seeds import Seed
 
-# The vendor gives its voices neither gender nor age; these are by ear.  All speak both languages.
-VOICES = (
-    VendorVoice("coral", "female", "young"),
-    VendorVoice("shimmer", "female", "adult"),
-    VendorVoice("marin", "female", "adult"),
-    VendorVoice("sage", "female", "middle"),
-    VendorVoice("verse", "male", "young"),
-    VendorVoice("ash", "male", "adult"),
-    VendorVoice("echo", "male", "adult"),
-    VendorVoice("cedar", "male", "middle"),
-    VendorVoice("ballad", "male", "middle"),
-    VendorVoice("alloy", "any", "adult"),
+# The names are the SDK's literal; the vendor gives them neither gender nor age, these are by ear.  All speak both
+# languages.
+VOICES = VoiceTable(
+    (
+        VendorVoice("coral", "female", "young"),
+        VendorVoice("shimmer", "female", "adult"),
+        VendorVoice("marin", "female", "adult"),
+        VendorVoice("sage", "female", "middle"),
+        VendorVoice("verse", "male", "young"),
+        VendorVoice("ash", "male", "adult"),
+        VendorVoice("echo", "male", "adult"),
+        VendorVoice("cedar", "male", "middle"),
+        VendorVoice("ballad", "male", "middle"),
+        VendorVoice("alloy", "any", "adult"),
+    ),
+    "https://platform.openai.com/docs/guides/realtime-conversations#voice-options",
 )
 
 EAGERNESS = {"jumps-in": "high", "back-channels": "auto", "waits": "low", "leaves-silence": "low"}
@@ -34,10 +37,8 @@ FAR_FIELD = frozenset({"car", "kitchen"})
 USUAL_SPEED = {"very slow": 0.88, "slow": 0.94, "medium": 1.0, "fast": 1.06, "very fast": 1.12}
 SPEED_STEP = 0.04
 
-NOT_EXPRESSED = ("pitch and energy as numbers", "timbre and accent beyond the choice of voice")
 
-
-def session_update(persona: Persona) -> dict[str, Any]:
+def session_update(persona: Persona, model: str = "") -> Document:
     noise = "far_field" if persona.row["environment"] in FAR_FIELD else "near_field"
     return {
         "event_id": f"persona_{persona.id}",
@@ -59,7 +60,7 @@ def session_update(persona: Persona) -> dict[str, Any]:
                 },
                 "output": {
                     "format": {"type": "audio/pcm", "rate": 24000},
-                    "voice": choose_voice(persona.seed, VOICES),
+                    "voice": VOICES.choose(persona.seed),
                     "speed": _speed(persona.seed, persona.pace),
                 },
             },
@@ -72,40 +73,65 @@ def _speed(seed: Seed, pace: int) -> float:
     return round(usual * (1 + SPEED_STEP * pace), 2)
 
 
-def instructions(document: dict[str, Any]) -> str:
+def greeting(persona: Persona) -> Document | None:
+    """Who picks up speaks first; the API has no first message, so the model is told to say it."""
+    if persona.seed.greeting is None:
+        return None
+    return {"type": "response.create", "response": {"instructions": said_first(persona, persona.seed.greeting)}}
+
+
+def said_first(persona: Persona, text: str) -> str:
+    """For one response these stand in the place of the session's instructions, so they bring the tone along."""
+    lang = persona.seed.lang
+    told = {"en": f"Say exactly this and nothing else: “{text}” ", "zh": f"只说这一句，一字不改：“{text}”"}[lang]
+    return told + str(getattr(persona.tone.direction, lang)[0])
+
+
+def system_item(persona: Persona, model: str = "") -> Document:
+    return {
+        "type": "conversation.item.create",
+        "item": {"type": "message", "role": "system", "content": [{"type": "input_text", "text": anchor(persona)}]},
+    }
+
+
+def instructions(document: Document) -> str:
     return str(document["session"]["instructions"])
 
 
-def can_check() -> bool:
-    return importlib.util.find_spec("openai") is not None
-
-
-def faults(document: dict[str, Any]) -> list[Fault]:
-    """Against the official SDK's types, and every key they do not know (the types alone let those pass).
-
-    Needs the extra ``check``.
-    """
+def faults(document: Document, model: str = "") -> list[Fault]:
+    """Against the official SDK's types, and the range of speed, which they do not hold."""
     from openai.types.realtime import SessionUpdateEvent
-    from pydantic import ValidationError
 
     name = str(document.get("event_id"))
-    try:
-        event = SessionUpdateEvent.model_validate(document)
-    except ValidationError as error:
-        return [Fault(name, 0, ".".join(map(str, e["loc"])), e["msg"], "See the SDK's types.") for e in error.errors()]
-    found = [Fault(name, 0, path, "the API does not know this key", "Remove it.") for path in _unknown(event, "")]
+    found = sdk_faults(SessionUpdateEvent, document, name)
     speed = document["session"].get("audio", {}).get("output", {}).get("speed", 1.0)
     if not 0.25 <= speed <= 1.5:
         found.append(Fault(name, 0, "session.audio.output.speed", f"{speed} is not in 0.25–1.5", "Clamp it."))
     return found
 
 
-def _unknown(model: Any, path: str) -> Iterator[str]:
-    from pydantic import BaseModel
+def event_faults(document: Document) -> list[Fault]:
+    from openai.types.realtime import ConversationItemCreateEvent, ResponseCreateEvent
 
-    for key in model.model_extra or {}:
-        yield f"{path}{key}"
-    for key in type(model).model_fields:
-        value = getattr(model, key, None)
-        if isinstance(value, BaseModel):
-            yield from _unknown(value, f"{path}{key}.")
+    sdk_type = ResponseCreateEvent if document["type"] == "response.create" else ConversationItemCreateEvent
+    return sdk_faults(sdk_type, document, document["type"])
+
+
+TARGET = Target(
+    export=session_update,
+    faults=faults,
+    instructions=instructions,
+    not_expressed=("pitch and energy as numbers", "timbre and accent beyond the choice of voice"),
+    client="""\
+async with AsyncOpenAI().realtime.connect(model="{model}") as connection:
+    await connection.send(json.load(open("{config}")))
+    await connection.send(json.load(open("{during}"))["greeting"])""",
+    models=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5", "gpt-realtime"),
+    limit=Limit(16_384, "tokens", "the SDK's docstring of a session's instructions"),
+    voices=VOICES,
+    greeting=greeting,
+    anchor=system_item,
+    event_faults=event_faults,
+    socket=Socket("/v1/realtime?model={model}", lambda document: document, frozenset({"session.updated"})),
+    checker="openai",
+)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from pipeline.axes import Axes
+from pipeline.axes import Axes, Tone
 from pipeline.plan import Plan
 from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
@@ -19,22 +20,62 @@ LOUD_PLACES = frozenset({"car", "street", "kitchen"})  # where less of what is h
 BATCH = 10_000  # personas whose scenes are in memory at once: about 15 MB of text
 
 
+class Batch:
+    """Rows whose scenes were told together; their parts are looked up when somebody asks for those of one."""
+
+    def __init__(self, scenes: Scenes, rows: pl.DataFrame) -> None:
+        self._scenes, self._rows = scenes, rows
+
+    @cached_property
+    def parts(self) -> dict[str, pl.Series]:
+        return self._scenes.parts(self._rows)
+
+    @cached_property
+    def left_out(self) -> list[tuple[str, ...]]:
+        return self._scenes.left_out(self._rows)
+
+
 @dataclass(frozen=True)
 class Persona:
     row: Mapping[str, Any]
     seed: Seed
     scene: str
     axes: Axes
+    batch: Batch
+    place: int  # in the batch
 
     @property
     def id(self) -> int:
         return int(self.row["persona_id"])
 
     @property
+    def parts(self) -> dict[str, str]:
+        """The parts of the scene in their order; those that say nothing, or were left out, are empty."""
+        return {name: texts[self.place] for name, texts in self.batch.parts.items()}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Parts that are not in the scene because it would be too long to keep in mind."""
+        return self.batch.left_out[self.place]
+
+    @property
+    def tone(self) -> Tone:
+        return self.axes.tone[self.axes.codes["tone"][self.row["tone"]]]
+
+    @property
     def pace(self) -> int:
         """Against the person's own usual: what the tone implies and the row's step, -2 to 2."""
-        tone = self.axes.tone[self.axes.codes["tone"][self.row["tone"]]]
-        return tone.implies.pace + int(self.row["pace"])
+        return self.tone.implies.pace + int(self.row["pace"])
+
+    @property
+    def energy(self) -> int:
+        """Against the person's own usual: what the tone implies and the row's step, -2 to 2."""
+        return self.tone.implies.energy + int(self.row["energy"])
+
+    @property
+    def pitch(self) -> int:
+        """Against the person's own usual: what the tone implies, -2 to 2."""
+        return self.tone.implies.pitch
 
     @property
     def pause_ms(self) -> int:
@@ -50,6 +91,7 @@ def personas(rows: pl.DataFrame, plan: Plan, seeds: Sequence[Seed], settings: Sc
     met = set(rows["seed_id"].unique())
     by_id = {seed.id: seed for seed in seeds if seed.id in met}
     scenes = Scenes(plan, list(by_id.values()), settings)
-    for batch in rows.iter_slices(BATCH):
-        for row in scenes.told(batch.lazy()).collect().iter_rows(named=True):
-            yield Persona(row, by_id[row["seed_id"]], row["scene"], plan.axes)
+    for chosen in rows.iter_slices(BATCH):
+        batch = Batch(scenes, chosen)
+        for place, row in enumerate(scenes.told(chosen.lazy()).collect().iter_rows(named=True)):
+            yield Persona(row, by_id[row["seed_id"]], row["scene"], plan.axes, batch, place)

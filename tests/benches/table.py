@@ -32,7 +32,7 @@ from pipeline.config import ROW_GROUP, RunConfig
 from pipeline.conversations import Sample, canonical_sample, load_samples
 from pipeline.files import write_text
 from pipeline.matrix import matrix_schema
-from pipeline.packs.pack import write_pack
+from pipeline.packs.pack import Order, write_pack
 from pipeline.packs.persona import personas
 from pipeline.pairing import samples_table
 from pipeline.plan import make_plan
@@ -154,7 +154,7 @@ def configs(bench: Bench, version: Version, expanding: float) -> Line:
     settings, rows = SceneSettings(), version.scan().head(CONFIGS).collect()
     began = time.process_time()
     packed = personas(rows, bench.plan, bench.seeds, settings)
-    write_pack(bench.out / "pack", "openai-realtime", bench.plan.id, settings, packed)
+    write_pack(bench.out / "pack", Order("openai-realtime", bench.plan.id, settings), packed)
     spent = time.process_time() - began
     return Line(f"{CONFIGS:,} session configs made, checked and written against expanding a million rows",
                 f"{spent / expanding:.1f} × as long",

@@ -1,5 +1,6 @@
 """One golden persona, with other levels or another seed where a test asks for them."""
 
+from dataclasses import replace
 from functools import cache
 
 from pipeline.packs.persona import Persona, personas
@@ -17,7 +18,7 @@ def _golden() -> dict[str, Persona]:
 def golden_persona(of: str = "orla-keane", seed: Seed | None = None, **levels: str | int) -> Persona:
     """``levels`` may be any, also of the shipped axes: exporters read them off the row."""
     persona = _golden()[of]
-    return Persona({**persona.row, **levels}, seed or persona.seed, persona.scene, persona.axes)
+    return replace(persona, row={**persona.row, **levels}, seed=seed or persona.seed)
 
 
 def licensed(persona: Persona, license: str) -> Persona:

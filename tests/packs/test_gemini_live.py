@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.packs.gemini_live import MODEL, VOICES, faults, session
+from pipeline.packs.gemini_live import MODELS, VOICES, faults, session
 from tests.packs.personas import golden_persona
 
 Document = dict[str, Any]
@@ -16,10 +16,10 @@ def document() -> Document:
 
 
 def test_the_first_message_says_what_the_config_says_with_generation_apart(document: Document) -> None:
-    assert document["connect"]["model"] == MODEL
+    assert document["connect"]["model"] == MODELS[0]
     config, setup = document["connect"]["config"], document["first_message"]["setup"]
     assert document["first_message"].keys() == {"setup"}
-    assert setup["model"] == f"models/{MODEL}"
+    assert setup["model"] == f"models/{MODELS[0]}"
     assert setup["generationConfig"].keys() == {"responseModalities", "speechConfig"}
     assert setup["generationConfig"]["responseModalities"] == config["responseModalities"] == ["AUDIO"]
     assert setup["systemInstruction"] == config["systemInstruction"]
@@ -31,7 +31,7 @@ def test_the_first_message_says_what_the_config_says_with_generation_apart(docum
 def test_a_persona_speaks_its_language_with_a_voice_of_the_catalogue(of: str, language: str) -> None:
     speech = session(golden_persona(of))["connect"]["config"]["speechConfig"]
     assert speech["languageCode"] == language
-    assert speech["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"] in {voice.id for voice in VOICES}
+    assert speech["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"] in {voice.id for voice in VOICES.voices}
 
 
 @pytest.mark.parametrize(

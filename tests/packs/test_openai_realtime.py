@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.axes import Axes
-from pipeline.packs.openai_realtime import EAGERNESS, FAR_FIELD, VOICES, can_check, faults, session_update
+from pipeline.packs.openai_realtime import EAGERNESS, FAR_FIELD, TARGET, VOICES, faults, session_update
 from pipeline.seeds import Seed
 from tests.golden_content import golden_seeds
 from tests.packs.personas import golden_persona
@@ -27,12 +27,12 @@ def test_it_is_the_ga_shape_with_audio_out(update: Document) -> None:
     for side in ("input", "output"):
         assert session["audio"][side]["format"] == {"type": "audio/pcm", "rate": 24000}
     assert session["audio"]["input"]["turn_detection"]["type"] == "semantic_vad"
-    assert can_check()
+    assert TARGET.can_check()
     assert faults(update) == []
 
 
 def test_voices_are_those_the_vendor_names() -> None:
-    assert {voice.id for voice in VOICES} <= OFFICIAL
+    assert {voice.id for voice in VOICES.voices} <= OFFICIAL
 
 
 @pytest.mark.parametrize(

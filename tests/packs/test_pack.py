@@ -1,12 +1,13 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import BrokenVersion, DataError, UsageError
-from pipeline.packs.pack import Pack, pack_faults, write_pack
+from pipeline.packs.pack import Order, Pack, pack_faults, write_pack
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.scene_parts import SceneSettings
@@ -28,13 +29,13 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_pack(tmp_path / "pack", "stepfun-realtime", "plan-content", SETTINGS, both())
+    write_pack(tmp_path / "pack", Order("stepfun-realtime", "plan-content", SETTINGS), both())
     return tmp_path / "pack"
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_a_pack_holds_a_config_for_each_persona_and_says_whose_they_are(target: str, tmp_path: Path) -> None:
-    pack = write_pack(tmp_path / "new" / "pack", target, "plan-content", SETTINGS, both())
+    pack = write_pack(tmp_path / "new" / "pack", Order(target, "plan-content", SETTINGS), both())
     document = json.loads((tmp_path / "new" / "pack" / "pack.json").read_text("utf-8"))
     assert Pack.model_validate_json(json.dumps(document)) == pack
     assert schema_faults("pack", document, "pack.json", 0) == []
@@ -45,9 +46,10 @@ def test_a_pack_holds_a_config_for_each_persona_and_says_whose_they_are(target: 
         ((1 << 32) + 5, "shen-anbang", "zh", "CC-BY-4.0"),
     ]
     for persona, packed in zip(both(), pack.personas, strict=True):
-        content = (tmp_path / "new" / "pack" / packed.file).read_bytes()
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (packed.bytes, packed.sha256)
-        assert json.loads(content) == TARGETS[target].export(persona)
+        config = packed.files[0]
+        content = (tmp_path / "new" / "pack" / config.path).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (config.bytes, config.sha256)
+        assert json.loads(content) == TARGETS[target].export(persona, TARGETS[target].models[0])
         assert persona.scene[:8].encode() in content  # read by people too: no escapes
     assert pack_faults(tmp_path / "new" / "pack") == []
 
@@ -55,15 +57,19 @@ def test_a_pack_holds_a_config_for_each_persona_and_says_whose_they_are(target: 
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_the_same_choice_gives_the_same_bytes(target: str, tmp_path: Path) -> None:
     for name in ("one", "other"):
-        write_pack(tmp_path / name, target, "plan-content", SETTINGS, both())
+        write_pack(tmp_path / name, Order(target, "plan-content", SETTINGS), both())
     assert files(tmp_path / "one") == files(tmp_path / "other")
-    assert len(files(tmp_path / "one")) == 3
+    assert len(files(tmp_path / "one")) > 3
 
 
 def test_a_config_s_name_tells_seed_and_persona(folder: Path) -> None:
     assert sorted(files(folder)) == [
+        "ATTRIBUTION.md",
+        "README.md",
         "configs/orla-keane-5.json",
         f"configs/shen-anbang-{(1 << 32) + 5}.json",
+        "during/orla-keane-5.json",
+        f"during/shen-anbang-{(1 << 32) + 5}.json",
         "pack.json",
     ]
 
@@ -71,12 +77,12 @@ def test_a_config_s_name_tells_seed_and_persona(folder: Path) -> None:
 def test_a_folder_in_use_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine", "utf-8")
     with pytest.raises(UsageError, match="not empty; name a new folder"):
-        write_pack(tmp_path, "stepfun-realtime", "plan", SETTINGS, both())
+        write_pack(tmp_path, Order("stepfun-realtime", "plan", SETTINGS), both())
     assert files(tmp_path) == {"notes.txt": b"mine"}
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
-    write_pack(tmp_path, "stepfun-realtime", "plan", SETTINGS, both())
+    write_pack(tmp_path, Order("stepfun-realtime", "plan", SETTINGS), both())
     assert pack_faults(tmp_path) == []
 
 
@@ -94,15 +100,15 @@ def test_licences_that_may_not_be_mixed_are_refused_with_a_way_out(
 ) -> None:
     chosen = [licensed(golden_persona(), license) for license in licenses]
     with pytest.raises(DataError, match=f"{reason}; narrow --where to one of them"):
-        write_pack(tmp_path / "pack", "openai-realtime", "plan", SETTINGS, chosen)
+        write_pack(tmp_path / "pack", Order("openai-realtime", "plan", SETTINGS), chosen)
     assert not (tmp_path / "pack" / "pack.json").exists()
 
 
 def test_licences_that_may_be_mixed_go_along_with_their_authors_and_seeds(tmp_path: Path) -> None:
     orla, shen = (golden_persona(name) for name in ("orla-keane", "shen-anbang"))
     chosen = [licensed(orla, "CC0-1.0"), licensed(shen, "CC-BY-4.0"), licensed(orla, "CC-BY-SA-4.0")]
-    chosen = [Persona({**p.row, "persona_id": n}, p.seed, p.scene, p.axes) for n, p in enumerate(chosen)]
-    pack = write_pack(tmp_path, "stepfun-realtime", "plan", SETTINGS, chosen)
+    chosen = [replace(p, row={**p.row, "persona_id": n}) for n, p in enumerate(chosen)]
+    pack = write_pack(tmp_path, Order("stepfun-realtime", "plan", SETTINGS), chosen)
     assert [(o.license, o.authors, o.seeds) for o in pack.licenses] == [
         ("CC-BY-4.0", ("author of CC-BY-4.0",), ("shen-anbang",)),
         ("CC-BY-SA-4.0", ("author of CC-BY-SA-4.0",), ("orla-keane",)),
@@ -113,7 +119,7 @@ def test_licences_that_may_be_mixed_go_along_with_their_authors_and_seeds(tmp_pa
 
 def test_the_seed_s_text_cannot_leave_the_folder(tmp_path: Path) -> None:
     hostile: Seed = golden_seeds()[0].model_copy(update={"name": "../../x", "life": "</speak>{{7*7}}"})
-    write_pack(tmp_path / "pack", "stepfun-realtime", "plan", SETTINGS, [golden_persona(seed=hostile)])
+    write_pack(tmp_path / "pack", Order("stepfun-realtime", "plan", SETTINGS), [golden_persona(seed=hostile)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pack"]
     assert pack_faults(tmp_path / "pack") == []
 

@@ -24,7 +24,7 @@ def test_it_is_the_flat_shape_of_the_vendor_s_own_sample(update: Document) -> No
     }  # fmt: skip
     assert session["modalities"] == ["text", "audio"]
     assert session["input_audio_format"] == session["output_audio_format"] == "pcm16"
-    assert session["voice"] in {voice.id for voice in VOICES}
+    assert session["voice"] in {voice.id for voice in VOICES.voices}
     assert session["turn_detection"]["type"] == "server_vad"
     assert faults(update) == []
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.axes import Axes
 from pipeline.matrix import Expansion
-from pipeline.packs.pack import write_pack
+from pipeline.packs.pack import Order, write_pack
 from pipeline.packs.persona import LOUD_PLACES, SILENCE_MS, Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.plan import Plan
@@ -29,7 +29,9 @@ def some(plan: Plan, seeds: list[Seed]) -> dict[str, list[Persona]]:
 
 
 def files(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -38,8 +40,8 @@ def test_every_config_is_one_its_vendor_accepts(some: dict[str, list[Persona]], 
     exporter = TARGETS[target]
     assert exporter.can_check()
     for persona in some[frame]:
-        document = exporter.export(persona)
-        assert exporter.faults(document) == []
+        document = exporter.export(persona, exporter.models[0])
+        assert exporter.faults(document, exporter.models[0]) == []
         assert json.loads(json.dumps(document)) == document
         assert exporter.instructions(document) == persona.scene
 
@@ -58,12 +60,12 @@ def test_a_key_the_vendor_does_not_know_is_a_fault_that_names_it(
     some: dict[str, list[Persona]], target: str, keys: tuple[str, ...]
 ) -> None:
     for extra in ("turn_end", "emotion"):
-        wrong = TARGETS[target].export(some["deploy"][0])
+        wrong = TARGETS[target].export(some["deploy"][0], "")
         part = wrong
         for key in keys:
             part = part[key]
         part[extra] = 0.8
-        (fault,) = TARGETS[target].faults(wrong)
+        (fault,) = TARGETS[target].faults(wrong, "")
         assert extra in str(fault)
 
 
@@ -74,7 +76,7 @@ def test_a_pack_is_byte_for_byte_the_golden_one(
 ) -> None:
     settings = SceneSettings(frame=frame)
     chosen = personas(golden_rows(), golden_plan(), golden_seeds(), settings)
-    write_pack(tmp_path, target, "golden", settings, chosen)
+    write_pack(tmp_path, Order(target, "golden", settings), chosen)
     golden = GOLDEN / "packs" / f"{target}-{frame}"
     if request.config.getoption("--golden", default=False):
         shutil.rmtree(golden, ignore_errors=True)
@@ -83,7 +85,7 @@ def test_a_pack_is_byte_for_byte_the_golden_one(
     assert sorted(made) == sorted(wanted), REGENERATE
     for name, text in made.items():
         assert text == wanted[name], f"{name} differs from {golden / name}; {REGENERATE}"
-    assert {name.split("/")[1].rsplit("-", 1)[0] for name in made if "/" in name} == set(PERSONAS)
+    assert {name.split("/")[1].rsplit("-", 1)[0] for name in made if "/" in name} <= set(PERSONAS)
 
 
 def test_personas_come_in_the_order_of_their_rows_with_their_own_seed(
