@@ -75,9 +75,9 @@ def _seed_parts(seeds: Sequence[Seed], settings: SceneSettings) -> Iterator[Part
     yield Part("bridge", ("seed_id", "domain"), bridges)
 
 
-def anchor_text(seed: Seed, tone: Sequence[str], habits: Sequence[str], limits: Sequence[str]) -> str:
+def anchor_text(seed: Seed, role: bool, tone: Sequence[str], habits: Sequence[str], limits: Sequence[str]) -> str:
     """Who the persona is, and of the rest what is given; each a whole sentence."""
-    values: dict[str, object] = {"name": seed.name, "short": _short_name(seed), "role": seed.role,
+    values: dict[str, object] = {"name": seed.name, "short": _short_name(seed), "role": seed.role if role else None,
               "tone": list(tone), "habits": list(habits), "limits": list(limits)}  # fmt: skip
     return _render(seed.lang, "anchor", values, 0)
 

@@ -5,8 +5,9 @@ from pipeline.scene_parts import anchor_text
 from pipeline.scenes import length
 
 LONGEST = {"en": 60, "zh": 80}  # words, characters
-# Habits and limits told: all that is wanted first, then what is given up where the shortest of them are too long.
-TOLD = ((2, 1), (1, 1), (2, 0), (1, 0), (0, 0))
+# Whether the role is told beside the name, and how many habits and limits: all that is wanted first, then what is given
+# up where even the shortest of them are too long.
+TOLD = ((True, 2, 1), (False, 2, 1), (True, 1, 1), (True, 2, 0), (True, 1, 0), (False, 0, 0))
 
 
 def anchor(persona: Persona) -> str:
@@ -14,10 +15,11 @@ def anchor(persona: Persona) -> str:
     seed = persona.seed
     tone = _shortest(getattr(persona.tone.direction, seed.lang), 1)
     texts = (
-        anchor_text(seed, tone, _shortest(seed.speech.habits, habits), _shortest(seed.limits, limits))
-        for habits, limits in TOLD
+        anchor_text(seed, role, tone, _shortest(seed.speech.habits, habits), _shortest(seed.limits, limits))
+        for role, habits, limits in TOLD
     )
-    return next(text for text in texts if length(text) <= LONGEST[seed.lang])
+    nameless = anchor_text(seed.model_copy(update={"name": None}), False, [], [], [])  # a foreign name may be a page
+    return next((text for text in texts if length(text) <= LONGEST[seed.lang]), nameless)
 
 
 def _shortest(texts: tuple[str, ...], number: int) -> list[str]:

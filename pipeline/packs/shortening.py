@@ -55,7 +55,7 @@ def fitted(persona: Persona, limit: Limit | None) -> tuple[Persona, tuple[str, .
             kept.pop()
             parts[name] = GAP[lang].join(kept)
         if len(kept) < whole:
-            gone.append(f"{name}: the last {whole - len(kept)} of {whole} sentences")
+            gone.append(f"{name}: the last {whole - len(kept):,} of {whole:,} sentences")
 
     # A foreign description may be a book; it is cut to the length of our own parts before they suffer.
     cut("who", 1, LONGEST_PART)

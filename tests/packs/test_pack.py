@@ -1,5 +1,6 @@
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BrokenVersion, DataError, UsageError
-from pipeline.packs.pack import Order, Pack, pack_faults, write_pack
+from pipeline.packs.anchor import anchor
+from pipeline.packs.facts import facts
+from pipeline.packs.pack import Order, Pack, pack_faults, read_pack, write_pack
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.scene_parts import SceneSettings
@@ -165,3 +168,114 @@ def test_a_pack_json_that_cannot_be_read_is_no_pack(folder: Path, text: str) -> 
 def test_a_folder_that_is_neither_matrix_nor_pack_is_said_to_be_neither(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="neither a matrix version nor a pack"):
         pack_faults(tmp_path)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    write_pack(tmp_path / "pack.zip", Order("stepfun-realtime", "plan-content", SETTINGS), both())
+    return tmp_path / "pack.zip"
+
+
+def test_a_zip_holds_what_the_folder_holds(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as zipped:
+        held = {name: zipped.read(name) for name in zipped.namelist()}
+    assert held == {f"pack/{name}": content for name, content in files(folder).items()}
+    assert pack_faults(archive) == []
+    assert read_pack(archive) == read_pack(folder)
+    assert sorted(path.name for path in archive.parent.iterdir()) == ["pack", "pack.zip"]
+
+
+def test_a_zip_s_bytes_depend_on_no_clock_and_no_compressor(archive: Path, tmp_path: Path) -> None:
+    write_pack(tmp_path / "other" / "pack.zip", Order("stepfun-realtime", "plan-content", SETTINGS), both())
+    assert archive.read_bytes() == (tmp_path / "other" / "pack.zip").read_bytes()
+    with zipfile.ZipFile(archive) as zipped:
+        assert {(info.date_time[0], info.compress_type) for info in zipped.infolist()} == {(1980, zipfile.ZIP_STORED)}
+
+
+def test_a_zip_that_is_there_is_left_as_it_is(archive: Path) -> None:
+    before = archive.read_bytes()
+    with pytest.raises(UsageError, match=r"in use and not empty; name a new folder or \.zip file"):
+        write_pack(archive, Order("stepfun-realtime", "another-plan", SETTINGS), both())
+    assert archive.read_bytes() == before
+
+
+def test_a_changed_zip_is_found(archive: Path) -> None:
+    with zipfile.ZipFile(archive, "a") as zipped:
+        zipped.writestr("pack/configs/extra.json", "{}")
+    assert pack_faults(archive) == ["configs/extra.json: not in pack.json"]
+
+
+@pytest.mark.parametrize(("name", "told"), [("other.zip", "neither a folder nor a zip"), ("no.zip", "neither a")])
+def test_what_is_no_pack_is_said_plainly(name: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "other.zip").write_text("not a zip", "utf-8")
+    with pytest.raises(UsageError, match=told):
+        pack_faults(tmp_path / name)
+
+
+def test_a_zip_without_pack_json_is_no_pack(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as zipped:
+        zipped.writestr("notes/readme.txt", "mine")
+    with pytest.raises(UsageError, match="neither a matrix version nor a pack"):
+        pack_faults(tmp_path / "other.zip")
+
+
+def test_facts_go_along_when_asked_for(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path, Order("stepfun-realtime", "plan", SETTINGS, facts=True), both())
+    for persona, packed in zip(both(), pack.personas, strict=True):
+        (name,) = [file.path for file in packed.files if file.path.startswith("facts/")]
+        assert json.loads((tmp_path / name).read_text("utf-8")) == facts(persona)
+    assert pack_faults(tmp_path) == []
+    assert "`facts/`" in (tmp_path / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("target", sorted(name for name, target in TARGETS.items() if target.anchor is not None))
+def test_what_is_sent_in_mid_session_carries_greeting_and_anchor(target: str, tmp_path: Path) -> None:
+    pack = write_pack(tmp_path, Order(target, "plan", SETTINGS), both())
+    for persona, packed in zip(both(), pack.personas, strict=True):
+        (name,) = [file.path for file in packed.files if file.path.startswith("during/")]
+        during = json.loads((tmp_path / name).read_text("utf-8"))
+        assert during["anchor_text"] == anchor(persona)
+        assert anchor(persona) in strings(during["anchor"])
+        if during["greeting"] is not None:
+            assert any(persona.seed.greeting in text for text in strings(during["greeting"]))
+
+
+def strings(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in strings(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in strings(inner)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_what_was_left_out_is_said_of_each_persona(tmp_path: Path) -> None:
+    book = " ".join(f"Sentence {number} is about rope." for number in range(9_000))
+    wordy = golden_seeds()[0].model_copy(update={"who": None, "text": book})
+    chosen = personas(golden_rows(), golden_plan(), [wordy, golden_seeds()[1]], SETTINGS)
+    pack = write_pack(tmp_path, Order("openai-realtime", "plan", SETTINGS), chosen)
+    first, second = pack.personas
+    assert any(part.startswith("who: the last") for part in first.left_out)
+    assert second.left_out == ()
+    assert pack.limit is not None
+    assert pack.limit.startswith("16,384 tokens")
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_a_model_the_target_does_not_know_is_refused_by_name(target: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"--model parrot-1: {target} knows"):
+        write_pack(tmp_path / "pack", Order(target, "plan", SETTINGS, model="parrot-1"), both())
+    assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_the_notices_say_how_to_use_it_and_whose_it_is(target: str, tmp_path: Path) -> None:
+    pack = write_pack(tmp_path, Order(target, "plan", SETTINGS), both())
+    usage, owners = ((tmp_path / name).read_text("utf-8") for name in ("README.md", "ATTRIBUTION.md"))
+    client = usage.split("```")[1].strip().splitlines()
+    assert 1 <= len(client) <= 3
+    named = [file.path for file in (*pack.personas[0].files, *pack.files)]
+    assert any(name in usage for name in named)
+    assert all(text in usage for text in pack.not_expressed)
+    assert "## CC-BY-4.0\n\nhttps://spdx.org/licenses/CC-BY-4.0.html\n" in owners
+    assert "orla-keane, shen-anbang" in owners
+    assert "{" not in usage.replace(usage.split("```")[1], "")
