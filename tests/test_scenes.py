@@ -476,6 +476,33 @@ def test_a_crisis_line_is_told_only_where_it_is_given(lang: str, local: str) -> 
         assert with_one == without.replace(local, "{{999}} Nightline")
 
 
+@pytest.mark.parametrize(
+    ("lang", "child", "local", "promised"),
+    [
+        (
+            "en",
+            "A child is on this call|There is a child on the line",
+            "the local emergency number",
+            "that you are an AI|you are an AI",
+        ),
+        ("zh", "有孩子", "当地急救电话", "你是 AI"),
+    ],
+)
+def test_where_children_listen_safety_says_so_and_keeps_its_promises(
+    lang: str, child: str, local: str, promised: str
+) -> None:
+    ways = (both_phrasings(lang, "safety", audience=who) for who in ("general", "children", "mature"))
+    for general, children, mature in zip(*ways, strict=True):
+        assert general == mature
+        assert re.search(child, children)
+        assert not re.search(child, general)
+        assert re.search(promised, children)
+        assert local in children
+    for text in both_phrasings(lang, "safety", audience="children", crisis_line="{{999}} Nightline"):
+        assert "{{999}} Nightline" in text
+        assert local not in text
+
+
 @pytest.mark.parametrize("line", ["", "x" * 81])
 def test_a_crisis_line_is_a_name_or_a_number_not_a_text(line: str) -> None:
     with pytest.raises(ValidationError, match="crisis_line"):

@@ -18,8 +18,9 @@ def anchor(persona: Persona) -> str:
         anchor_text(seed, role, tone, _shortest(seed.speech.habits, habits), _shortest(seed.limits, limits))
         for role, habits, limits in TOLD
     )
-    nameless = anchor_text(seed.model_copy(update={"name": None}), False, [], [], [])  # a foreign name may be a page
-    return next((text for text in texts if length(text) <= LONGEST[seed.lang]), nameless)
+    fitting = next((text for text in texts if length(text) <= LONGEST[seed.lang]), None)
+    # A foreign name may be a page long.
+    return fitting or anchor_text(seed.model_copy(update={"name": None}), False, [], [], [])
 
 
 def _shortest(texts: tuple[str, ...], number: int) -> list[str]:
