@@ -136,7 +136,8 @@ def _extensions(persona: Persona) -> dict[str, Any]:
             "valence": tone.valence, "arousal": tone.arousal, "dominance": tone.dominance,
             "pause_ms": persona.pause_ms,
         },
-        "persona_matrix/provenance": seed.provenance.model_dump(mode="json"),
+        # Cards are passed on: who reviewed a text, and where a consent is kept, are nobody's business there.
+        "persona_matrix/provenance": seed.provenance.model_dump(mode="json", exclude={"consent", "reviewed_by"}),
     }  # fmt: skip
 
 

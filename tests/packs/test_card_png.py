@@ -15,8 +15,7 @@ def opened(content: bytes) -> Image.Image:
 def test_it_is_a_small_upright_picture_in_two_colours_and_its_halves_mirror() -> None:
     content = card_png("orla-keane", 10, -40, {})
     image = opened(content).convert("RGB")
-    assert (image.format, image.size) == (None, (WIDTH, HEIGHT))
-    assert image.height * 2 == image.width * 3
+    assert image.size == (WIDTH, HEIGHT) == (96, 144)
     assert len(image.getcolors() or ()) == 2
     assert image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).tobytes() == image.tobytes()
     assert len(content) < 2_100
