@@ -77,9 +77,17 @@ def _seed_parts(seeds: Sequence[Seed], settings: SceneSettings) -> Iterator[Part
 
 def anchor_text(seed: Seed, role: bool, tone: Sequence[str], habits: Sequence[str], limits: Sequence[str]) -> str:
     """Who the persona is, and of the rest what is given; each a whole sentence."""
-    values: dict[str, object] = {"name": seed.name, "short": _short_name(seed), "role": seed.role if role else None,
+    values: dict[str, object] = {"name": seed.name, "short": short_name(seed), "role": seed.role if role else None,
               "tone": list(tone), "habits": list(habits), "limits": list(limits)}  # fmt: skip
     return _render(seed.lang, "anchor", values, 0)
+
+
+def greeting_text(seed: Seed, disclosure: str) -> str | None:
+    """How the persona picks up; where the app wants it, an AI says first that it is one."""
+    if seed.greeting is None:
+        return None
+    values: dict[str, object] = {"short": short_name(seed), "greeting": seed.greeting, "disclosure": disclosure}
+    return _render(seed.lang, "greeting", values, 0)
 
 
 def _told(seed: Seed) -> dict[str, object]:
@@ -100,11 +108,11 @@ def _told(seed: Seed) -> dict[str, object]:
         "provoked": seed.exchanges[-1] if seed.exchanges else None,
         "mixes": seed.speech.languages.mixes if seed.speech.languages else None,
         "limits": seed.limits,
-        "short": _short_name(seed),
+        "short": short_name(seed),
     }
 
 
-def _short_name(seed: Seed) -> str:
+def short_name(seed: Seed) -> str:
     """What the persona answers to: the given name in English, the whole name in Chinese."""
     if seed.name is None:
         return "this person" if seed.lang == "en" else "这个人"

@@ -125,6 +125,11 @@ def shifts(seeds: Sequence[Seed], least: int = 20, by: float = 0.5) -> Iterator[
     """Countries or provinces with ``least`` people or more whose trait means lie ``by`` levels or more off the rest,
     whose share of poverty or crime words is twice the rest's, or where one role recurs."""
     by_region: dict[str, list[Seed]] = defaultdict(list)
+    texts = {seed.id: _text(seed) for seed in seeds}
+    told = {
+        what: {name for name, text in texts.items() if pattern.search(text)}
+        for what, pattern in (("poverty", POVERTY), ("crime", CRIME))
+    }
     for seed in seeds:
         if region(seed):
             by_region[region(seed)].append(seed)
@@ -136,8 +141,8 @@ def shifts(seeds: Sequence[Seed], least: int = 20, by: float = 0.5) -> Iterator[
             here, there = (fmean(getattr(seed.traits, trait) for seed in group) for group in (own, rest))
             if abs(here - there) >= by:
                 yield Shift(place, len(own), trait, here, there)
-        for what, pattern in (("poverty", POVERTY), ("crime", CRIME)):
-            here, there = (fmean(bool(pattern.search(_text(seed))) for seed in group) for group in (own, rest))
+        for what, tellers in told.items():
+            here, there = (fmean(seed.id in tellers for seed in group) for group in (own, rest))
             if here >= max(2 * there, there + 0.1):
                 yield Shift(place, len(own), what, here, there)
         role, count = Counter((seed.role or "").split()[-1] for seed in own).most_common(1)[0]

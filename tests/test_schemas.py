@@ -85,7 +85,8 @@ ODD_VALUES = [None, True, 0, 1, 1.0, -1, 3.5, 10**6, "", " ", "x", "en", "2026-1
 @settings(max_examples=400)
 @given(data=st.data())
 def test_what_the_model_accepts_the_schema_accepts(data: st.DataObject, shipped_seeds: list[Seed]) -> None:
-    document = data.draw(st.sampled_from(shipped_seeds)).model_dump(mode="json", by_alias=True)
+    chosen = data.draw(st.integers(0, len(shipped_seeds) - 1))  # hypothesis would look at all seeds for each example
+    document = shipped_seeds[chosen].model_dump(mode="json", by_alias=True)
     place: Any = document
     while True:
         key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))

@@ -23,7 +23,7 @@ from pipeline.packs.card_png import card_png
 from pipeline.packs.persona import Persona
 from pipeline.packs.shortening import joined
 from pipeline.packs.target import Document, Target, as_json
-from pipeline.scene_parts import _short_name
+from pipeline.scene_parts import short_name
 from pipeline.schema_check import schema_faults
 from pipeline.seeds import TRAITS
 
@@ -78,7 +78,7 @@ def _data(persona: Persona) -> dict[str, Any]:
     data: dict[str, Any] = _literal({
         "name": seed.name or seed.id,
         **told,
-        "first_mes": seed.greeting or "",
+        "first_mes": persona.greeting or "",
         "creator_notes": _notes(persona, seed.lang),
         "post_history_instructions": anchor(persona),
         "alternate_greetings": [],
@@ -174,7 +174,7 @@ def _extras(persona: Persona) -> dict[str, Any]:
         "creation_date": int(datetime.combine(provenance.created, time(), UTC).timestamp()),
         "modification_date": 0,  # not known, says the specification: the bytes of a pack do not depend on a clock
     })  # fmt: skip
-    return extras if seed.name is None else {"nickname": _literal(_short_name(seed)), **extras}
+    return extras if seed.name is None else {"nickname": _literal(short_name(seed)), **extras}
 
 
 def files(document: Document) -> dict[str, bytes]:
@@ -225,8 +225,6 @@ TARGET = Target(
     not_expressed=(
         "the voice, which a card only carries as data (extensions, persona_matrix/voice)",
         "pace, energy, pitch and pauses as settings (system_prompt says them, persona_matrix/prosody has the numbers)",
-        "a spoken greeting that says it is an AI where disclosure is at_open: first_mes is the seed's own, and the "
-        "persona says so in the first sentence that the model writes",
         "braces and angle brackets of a seed's text, which frontends take for macros: they are full-width",
     ),
     client="""\

@@ -75,9 +75,10 @@ def _speed(seed: Seed, pace: int) -> float:
 
 def greeting(persona: Persona) -> Document | None:
     """Who picks up speaks first; the API has no first message, so the model is told to say it."""
-    if persona.seed.greeting is None:
+    greeting = persona.greeting
+    if greeting is None:
         return None
-    return {"type": "response.create", "response": {"instructions": said_first(persona, persona.seed.greeting)}}
+    return {"type": "response.create", "response": {"instructions": said_first(persona, greeting)}}
 
 
 def said_first(persona: Persona, text: str) -> str:

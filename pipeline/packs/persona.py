@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.axes import Axes, Tone
 from pipeline.plan import Plan
-from pipeline.scene_parts import SceneSettings
+from pipeline.scene_parts import SceneSettings, greeting_text
 from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
 
@@ -43,6 +43,7 @@ class Persona:
     axes: Axes
     batch: Batch
     place: int  # in the batch
+    settings: SceneSettings = SceneSettings()
 
     @property
     def id(self) -> int:
@@ -57,6 +58,11 @@ class Persona:
     def left_out(self) -> tuple[str, ...]:
         """Parts that are not in the scene because it would be too long to keep in mind."""
         return self.batch.left_out[self.place]
+
+    @property
+    def greeting(self) -> str | None:
+        """The first words of a call; none where the seed has none."""
+        return greeting_text(self.seed, self.settings.disclosure)
 
     @property
     def tone(self) -> Tone:
@@ -94,4 +100,4 @@ def personas(rows: pl.DataFrame, plan: Plan, seeds: Sequence[Seed], settings: Sc
     for chosen in rows.iter_slices(BATCH):
         batch = Batch(scenes, chosen)
         for place, row in enumerate(scenes.told(chosen.lazy()).collect().iter_rows(named=True)):
-            yield Persona(row, by_id[row["seed_id"]], row["scene"], plan.axes, batch, place)
+            yield Persona(row, by_id[row["seed_id"]], row["scene"], plan.axes, batch, place, settings)

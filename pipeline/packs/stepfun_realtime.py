@@ -69,9 +69,10 @@ def session_update(persona: Persona, model: str = "") -> Document:
 
 
 def greeting(persona: Persona) -> Document | None:
-    if persona.seed.greeting is None:
+    greeting = persona.greeting
+    if greeting is None:
         return None
-    return {"type": "response.create", "response": {"instructions": said_first(persona, persona.seed.greeting)}}
+    return {"type": "response.create", "response": {"instructions": said_first(persona, greeting)}}
 
 
 def instructions(document: Document) -> str:

@@ -282,3 +282,15 @@ def test_the_notices_say_how_to_use_it_and_whose_it_is(target: str, tmp_path: Pa
     assert "## CC-BY-4.0\n\nhttps://spdx.org/licenses/CC-BY-4.0.html\n" in owners
     assert "orla-keane, shen-anbang" in owners
     assert "{" not in usage.replace(usage.split("```")[1], "")
+
+
+@pytest.mark.parametrize("target", sorted(name for name, target in TARGETS.items() if target.greeting is not None))
+def test_the_first_words_say_that_it_is_an_ai_where_the_app_wants_it(target: str, tmp_path: Path) -> None:
+    greeting = TARGETS[target].greeting
+    assert greeting is not None
+    for disclosure in ("on_ask", "at_open", "at_open_and_every"):
+        settings = SceneSettings.model_validate({"disclosure": disclosure})
+        for persona in personas(golden_rows(), golden_plan(), golden_seeds(), settings):
+            event = greeting(persona)
+            if event is not None:
+                assert any("AI" in text for text in strings(event)) == (disclosure != "on_ask")
