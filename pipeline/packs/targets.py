@@ -1,10 +1,16 @@
 """Where personas can be exported to."""
 
-from pipeline.packs import gemini_live, openai_realtime, stepfun_realtime
+from pipeline.packs import (
+    gemini_live,
+    openai_messages,
+    openai_realtime,
+    stepfun_realtime,
+)
 from pipeline.packs.target import Target
 
 TARGETS: dict[str, Target] = {
     "gemini-live": gemini_live.TARGET,
+    "openai-messages": openai_messages.TARGET,
     "openai-realtime": openai_realtime.TARGET,
     "stepfun-realtime": stepfun_realtime.TARGET,
 }
