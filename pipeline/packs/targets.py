@@ -2,6 +2,7 @@
 
 from pipeline.packs import (
     gemini_live,
+    livekit_agents,
     openai_messages,
     openai_realtime,
     stepfun_realtime,
@@ -10,6 +11,7 @@ from pipeline.packs.target import Target
 
 TARGETS: dict[str, Target] = {
     "gemini-live": gemini_live.TARGET,
+    "livekit": livekit_agents.TARGET,
     "openai-messages": openai_messages.TARGET,
     "openai-realtime": openai_realtime.TARGET,
     "stepfun-realtime": stepfun_realtime.TARGET,
