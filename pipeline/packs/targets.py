@@ -5,6 +5,7 @@ from pipeline.packs import (
     livekit_agents,
     openai_messages,
     openai_realtime,
+    pipecat_pipeline,
     stepfun_realtime,
 )
 from pipeline.packs.target import Target
@@ -14,5 +15,6 @@ TARGETS: dict[str, Target] = {
     "livekit": livekit_agents.TARGET,
     "openai-messages": openai_messages.TARGET,
     "openai-realtime": openai_realtime.TARGET,
+    "pipecat": pipecat_pipeline.TARGET,
     "stepfun-realtime": stepfun_realtime.TARGET,
 }
