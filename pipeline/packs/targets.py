@@ -3,6 +3,7 @@
 from pipeline.packs import (
     gemini_live,
     livekit_agents,
+    open_webui,
     openai_messages,
     openai_realtime,
     pipecat_pipeline,
@@ -13,6 +14,7 @@ from pipeline.packs.target import Target
 TARGETS: dict[str, Target] = {
     "gemini-live": gemini_live.TARGET,
     "livekit": livekit_agents.TARGET,
+    "open-webui": open_webui.TARGET,
     "openai-messages": openai_messages.TARGET,
     "openai-realtime": openai_realtime.TARGET,
     "pipecat": pipecat_pipeline.TARGET,
