@@ -7,6 +7,7 @@ from pipeline.packs import (
     openai_messages,
     openai_realtime,
     pipecat_pipeline,
+    prompts_csv,
     stepfun_realtime,
 )
 from pipeline.packs.target import Target
@@ -18,5 +19,6 @@ TARGETS: dict[str, Target] = {
     "openai-messages": openai_messages.TARGET,
     "openai-realtime": openai_realtime.TARGET,
     "pipecat": pipecat_pipeline.TARGET,
+    "prompts-csv": prompts_csv.TARGET,
     "stepfun-realtime": stepfun_realtime.TARGET,
 }
