@@ -23,6 +23,7 @@ from pipeline.packs.target import Document, Target
 
 # LiveKit ends a turn after this many seconds in any case: its default max_delay where the turn detector streams.
 LONGEST_PAUSE = 2.5
+Speed = Annotated[float, Field(ge=0.25, le=1.5)]  # what OpenAI takes; the SDK's type is any number
 
 
 def arguments(persona: Persona, model: str = "") -> Document:
@@ -71,7 +72,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
             {
                 "model": str,
                 "voice": Literal[tuple(voice.id for voice in openai_realtime.VOICES.voices)],
-                "speed": Annotated[float, Field(ge=0.25, le=1.5)],
+                "speed": Speed,
                 "modalities": tuple[Literal["audio"]],  # text beside it was of the beta shape
                 "input_audio_noise_reduction": NoiseReductionType,
                 "turn_detection": RealtimeAudioInputTurnDetection,

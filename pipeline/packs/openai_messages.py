@@ -5,6 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create and the types
 (vLLM, Ollama, llama.cpp) take it too.
 """
 
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field
@@ -48,6 +49,7 @@ def event_faults(document: Document) -> list[Fault]:
     return sdk_faults(_message(), document, "message")
 
 
+@cache
 def _message() -> object:
     """The SDK's own union is tried type by type; told apart by role, a fault names the one thing that is wrong."""
     from openai.types import chat
