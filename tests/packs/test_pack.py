@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "pack"
 
 
-@pytest.mark.parametrize("target", sorted(TARGETS))
+@pytest.mark.parametrize("target", sorted(name for name, target in TARGETS.items() if target.gathered is None))
 def test_a_pack_holds_a_config_for_each_persona_and_says_whose_they_are(target: str, tmp_path: Path) -> None:
     pack = write_pack(tmp_path / "new" / "pack", Order(target, "plan-content", SETTINGS), both())
     document = json.loads((tmp_path / "new" / "pack" / "pack.json").read_text("utf-8"))
@@ -58,6 +58,19 @@ def test_a_pack_holds_a_config_for_each_persona_and_says_whose_they_are(target: 
         assert isinstance(json.loads(content), dict)
         assert persona.scene[:8].encode() in content  # read by people too: no escapes
     assert pack_faults(tmp_path / "new" / "pack") == []
+
+
+@pytest.mark.parametrize("target", sorted(name for name, target in TARGETS.items() if target.gathered is not None))
+def test_a_gathered_pack_is_one_file_of_all_its_personas(target: str, tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "pack", Order(target, "plan-content", SETTINGS), both())
+    (file,) = pack.files
+    assert (file.rows, pack.checked, [persona.files for persona in pack.personas]) == (2, True, [(), ()])
+    content = (tmp_path / "pack" / file.path).read_text("utf-8")
+    for persona in both():
+        assert persona.scene[:8] in content
+        assert f"{persona.seed.id}-{persona.id}" in content  # whose it is
+    assert sorted(files(tmp_path / "pack")) == sorted(["ATTRIBUTION.md", "README.md", file.path, "pack.json"])
+    assert pack_faults(tmp_path / "pack") == []
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))

@@ -1,0 +1,118 @@
+"""Pipecat: keyword arguments for its OpenAI Realtime service, and the messages of a context for a text pipeline.
+
+Source: ``pipecat.services.openai.realtime.events`` and ``pipecat.frames.frames`` of pipecat-ai (1.14).  Its
+``SessionProperties`` has the GA shape of OpenAI Realtime, but drops in silence what it has no field for, so what it
+read is compared with what was written.  A pipeline of speech-to-text, LLM and text-to-speech takes ``messages``
+instead, as ``LLMContext(messages)``; its voice is that of the text-to-speech service, which the app chooses.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.errors import Fault
+from pipeline.packs import openai_messages, openai_realtime
+from pipeline.packs.anchor import anchor
+from pipeline.packs.openai_realtime import said_first
+from pipeline.packs.persona import Persona
+from pipeline.packs.sdk_types import sdk_faults
+from pipeline.packs.target import Document, Target
+
+FRAME = "LLMMessagesAppendFrame"
+
+
+def settings(persona: Persona, model: str = "") -> Document:
+    session = openai_realtime.session_update(persona)["session"]
+    return {
+        "session_properties": {"model": model or MODELS[0], **session},
+        "messages": [{"role": "system", "content": persona.scene}],
+    }
+
+
+def greeting(persona: Persona) -> Document | None:
+    if persona.seed.greeting is None:
+        return None
+    return _appended(said_first(persona, persona.seed.greeting), run_llm=True)
+
+
+def reminder(persona: Persona, model: str = "") -> Document:
+    return _appended(anchor(persona), run_llm=False)
+
+
+def _appended(text: str, run_llm: bool) -> Document:
+    """The realtime service takes a first message of the system's for its instructions, and drops it for its own; a
+    developer's it keeps.
+    """
+    return {FRAME: {"messages": [{"role": "developer", "content": text}], "run_llm": run_llm}}
+
+
+def instructions(document: Document) -> str:
+    return str(document["session_properties"]["instructions"])
+
+
+def faults(document: Document, model: str = "") -> list[Fault]:
+    """Against Pipecat's own types, those of OpenAI for which it passes them on, and the range of speed."""
+    with _quiet():
+        from pipecat.services.openai.realtime.events import SessionProperties
+
+    session = document["session_properties"]
+    found = sdk_faults(SessionProperties, session, "session_properties")
+    if not found:
+        found = openai_realtime.faults({"type": "session.update", "session": session})
+    found += openai_messages.faults({"messages": document["messages"]})
+    found += [
+        Fault("settings", 0, key, "neither for the service nor for a context", "Remove it.")
+        for key in sorted(document.keys() - {"session_properties", "messages"})
+    ]
+    if not found and openai_messages.instructions(document) != session.get("instructions"):
+        found.append(Fault("messages", 0, "0.content", "it is not the instructions", "Derive both from the scene."))
+    return found
+
+
+def event_faults(document: Document) -> list[Fault]:
+    with _quiet():
+        from pipecat.frames.frames import LLMMessagesAppendFrame
+    from openai.types.chat import ChatCompletionDeveloperMessageParam
+
+    try:
+        frame = LLMMessagesAppendFrame(**document[FRAME])
+    except (KeyError, TypeError) as error:
+        return [Fault(FRAME, 0, "", str(error), "See the frame's fields.")]
+    return sdk_faults(list[ChatCompletionDeveloperMessageParam], frame.messages, FRAME)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """When it is first imported Pipecat greets on standard error, where a command's own messages belong, and warns of
+    what it is made of itself.
+    """
+    from loguru import logger
+
+    logger.disable("pipecat")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logger.enable("pipecat")
+
+
+MODELS = openai_realtime.TARGET.models
+TARGET = Target(
+    export=settings,
+    faults=faults,
+    instructions=instructions,
+    not_expressed=("pitch and energy as numbers", "timbre and accent beyond the voice", "the voice of a text pipeline"),
+    client="""\
+properties = SessionProperties(**json.load(open("{config}"))["session_properties"])
+llm = OpenAIRealtimeLLMService(api_key=key, settings=OpenAIRealtimeLLMService.Settings(session_properties=properties))
+greeting = json.load(open("{during}"))["greeting"]
+await task.queue_frame(LLMMessagesAppendFrame(**greeting["LLMMessagesAppendFrame"]))""",
+    models=MODELS,
+    limit=openai_realtime.TARGET.limit,
+    voices=openai_realtime.VOICES,
+    greeting=greeting,
+    anchor=reminder,
+    event_faults=event_faults,
+    checker="pipecat",
+)
