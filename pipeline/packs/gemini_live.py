@@ -90,11 +90,10 @@ def _config(persona: Persona) -> dict[str, Any]:
 
 
 def greeting(persona: Persona) -> Document | None:
-    greeting = persona.greeting
-    if greeting is None:
+    if persona.greeting is None:
         return None
     told = {"en": "The call has begun. Greet them with exactly this: ", "zh": "电话接通了。先这样招呼，一字不改："}
-    return _client_content(told[persona.seed.lang] + greeting, complete=True)
+    return _client_content(told[persona.seed.lang] + persona.greeting, complete=True)
 
 
 def reminder(persona: Persona, model: str = "") -> Document:

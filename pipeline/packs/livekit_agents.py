@@ -44,9 +44,9 @@ def arguments(persona: Persona, model: str = "") -> Document:
 
 
 def greeting(persona: Persona) -> Document | None:
-    if persona.seed.greeting is None:
+    if persona.greeting is None:
         return None
-    return {"generate_reply": {"instructions": said_first(persona, persona.seed.greeting)}}
+    return {"generate_reply": {"instructions": said_first(persona, persona.greeting)}}
 
 
 def reminder(persona: Persona, model: str = "") -> Document:

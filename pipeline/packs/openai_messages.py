@@ -19,8 +19,8 @@ from pipeline.packs.target import Document, Target
 
 def chat(persona: Persona, model: str = "") -> Document:
     messages = [{"role": "system", "content": persona.scene}]
-    if persona.seed.greeting is not None:
-        messages.append({"role": "assistant", "content": persona.seed.greeting})
+    if persona.greeting is not None:
+        messages.append({"role": "assistant", "content": persona.greeting})
     return {"messages": messages}
 
 

@@ -75,10 +75,9 @@ def _speed(seed: Seed, pace: int) -> float:
 
 def greeting(persona: Persona) -> Document | None:
     """Who picks up speaks first; the API has no first message, so the model is told to say it."""
-    greeting = persona.greeting
-    if greeting is None:
+    if persona.greeting is None:
         return None
-    return {"type": "response.create", "response": {"instructions": said_first(persona, greeting)}}
+    return {"type": "response.create", "response": {"instructions": said_first(persona, persona.greeting)}}
 
 
 def said_first(persona: Persona, text: str) -> str:

@@ -59,7 +59,7 @@ class Persona:
         """Parts that are not in the scene because it would be too long to keep in mind."""
         return self.batch.left_out[self.place]
 
-    @property
+    @cached_property
     def greeting(self) -> str | None:
         """The first words of a call; none where the seed has none."""
         return greeting_text(self.seed, self.settings.disclosure)

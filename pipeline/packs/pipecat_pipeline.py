@@ -30,9 +30,9 @@ def settings(persona: Persona, model: str = "") -> Document:
 
 
 def greeting(persona: Persona) -> Document | None:
-    if persona.seed.greeting is None:
+    if persona.greeting is None:
         return None
-    return _appended(said_first(persona, persona.seed.greeting), run_llm=True)
+    return _appended(said_first(persona, persona.greeting), run_llm=True)
 
 
 def reminder(persona: Persona, model: str = "") -> Document:

@@ -69,10 +69,9 @@ def session_update(persona: Persona, model: str = "") -> Document:
 
 
 def greeting(persona: Persona) -> Document | None:
-    greeting = persona.greeting
-    if greeting is None:
+    if persona.greeting is None:
         return None
-    return {"type": "response.create", "response": {"instructions": said_first(persona, greeting)}}
+    return {"type": "response.create", "response": {"instructions": said_first(persona, persona.greeting)}}
 
 
 def instructions(document: Document) -> str:
