@@ -59,6 +59,7 @@ def test_a_target_says_what_of_a_persona_it_cannot_express(target: str) -> None:
         ("stepfun-realtime", ("session",)),
         ("gemini-live", ("connect", "config")),
         ("azure-voice-live", ("session",)),
+        ("elevenlabs-agent", ("create", "conversation_config")),
     ],
 )
 def test_a_key_the_vendor_does_not_know_is_a_fault_that_names_it(
