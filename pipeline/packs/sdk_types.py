@@ -1,8 +1,11 @@
-"""Hold a document against a vendor's SDK types, which let unknown keys pass or drop them: here each is a fault."""
+"""Hold a document against a vendor's SDK types, which let unknown keys pass or drop them: here each is a fault.
+
+So is a value beside a list that generated types leave open, ``Literal["patient", "eager"] | Any``.
+"""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -18,7 +21,11 @@ def sdk_faults(sdk_type: Any, document: Any, name: str) -> list[Fault]:
         unknown = list(_unknown(read, document, ""))
     except ValidationError as error:
         return [Fault(name, 0, ".".join(map(str, e["loc"])), e["msg"], "See the SDK's types.") for e in error.errors()]
-    return [Fault(name, 0, path, "the API does not know this key", "Remove it.") for path in unknown]
+    return [
+        *(Fault(name, 0, path, "the API does not know this key", "Remove it.") for path in unknown),
+        *(Fault(name, 0, path, f"the API knows no {value!r}", "See the SDK's types.")
+          for path, value in _unlisted(read, "")),
+    ]  # fmt: skip
 
 
 @cache
@@ -44,5 +51,33 @@ def _unknown(read: Any, written: Any, path: str) -> Iterator[str]:
 def _fields(read: Any) -> Mapping[str, Any]:
     if not isinstance(read, BaseModel):
         return read  # type: ignore[no-any-return]  # a typed dictionary, or any at all
-    fields = type(read).model_fields
-    return {name: getattr(read, key) for key, field in fields.items() for name in (key, field.alias or key)}
+    return {name: getattr(read, key) for name, key in _names(type(read)).items()}
+
+
+@cache
+def _names(model: type[BaseModel]) -> dict[str, str]:
+    """What a field may be called in a document, to its name in the model."""
+    return {name: key for key, field in model.model_fields.items() for name in (key, field.alias or key)}
+
+
+def _unlisted(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _unlisted(item, f"{path}{place}.")
+    if isinstance(value, BaseModel):
+        for key, listed in _lists(type(value)).items():
+            given = getattr(value, key, None)
+            if listed and given is not None and given not in listed:
+                yield f"{path}{key}", given
+            yield from _unlisted(given, f"{path}{key}.")
+
+
+@cache
+def _lists(model: type[BaseModel]) -> dict[str, frozenset[Any]]:
+    """For each field the values of the literals in a union with Any; none where there is no such union."""
+    found = {}
+    for key, field in model.model_fields.items():
+        kinds = get_args(field.annotation)
+        literals = [kind for kind in kinds if get_origin(kind) is Literal] if Any in kinds else []
+        found[key] = frozenset(value for kind in literals for value in get_args(kind))
+    return found

@@ -1,7 +1,9 @@
 """Where personas can be exported to."""
 
 from pipeline.packs import (
+    azure_voice_live,
     character_card,
+    elevenlabs_agent,
     gemini_live,
     livekit_agents,
     open_webui,
@@ -14,7 +16,9 @@ from pipeline.packs import (
 from pipeline.packs.target import Target
 
 TARGETS: dict[str, Target] = {
+    "azure-voice-live": azure_voice_live.TARGET,
     "character-card": character_card.TARGET,
+    "elevenlabs-agent": elevenlabs_agent.TARGET,
     "gemini-live": gemini_live.TARGET,
     "livekit": livekit_agents.TARGET,
     "open-webui": open_webui.TARGET,

@@ -64,18 +64,20 @@ def test_a_target_says_what_of_a_persona_it_cannot_express(target: str) -> None:
         ("openai-realtime", ("session",)),
         ("stepfun-realtime", ("session",)),
         ("gemini-live", ("connect", "config")),
+        ("azure-voice-live", ("session",)),
+        ("elevenlabs-agent", ("create", "conversation_config")),
     ],
 )
 def test_a_key_the_vendor_does_not_know_is_a_fault_that_names_it(
     some: dict[str, list[Persona]], target: str, keys: tuple[str, ...]
 ) -> None:
     for extra in ("turn_end", "emotion"):
-        wrong = TARGETS[target].export(some["deploy"][0], "")
+        wrong = TARGETS[target].export(some["deploy"][0], TARGETS[target].models[0])
         part = wrong
         for key in keys:
             part = part[key]
         part[extra] = 0.8
-        (fault,) = TARGETS[target].faults(wrong, "")
+        (fault,) = TARGETS[target].faults(wrong, TARGETS[target].models[0])
         assert extra in str(fault)
 
 
