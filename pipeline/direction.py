@@ -4,8 +4,8 @@ What may be marked, in which words, and where it may stand is data, ``seeds/dire
 notation; ``pipeline.readings`` writes it as StepAudio's parentheses, as Step-Audio-EditX tags, as SSML.
 
 Never more marks than a person would make: a line has at most one opening direction, one cue, one turn, one word leant
-on and two pauses; one of fewer than SHORT words has one mark at all, one of fewer than twice as many no
-turn.  No cue stands in a line that speaks of grief.
+on and two pauses; one of fewer than SHORT words has one mark at all, and one of fewer than twice as many
+no turn.  No cue stands in a line that speaks of grief.
 """
 
 import re
@@ -263,7 +263,7 @@ SENTENCE = {
     "zh": re.compile(r"[。！？!?]+[”’」』）)]*\s*(?=\S)"),
 }
 STOP = re.compile(r"(?:—+|–|(…+|\.{3,}))\s*(?=\w)")
-CLAUSE = {"en": r"(?:^|[,;:.!?—–-]\s+[\"'“‘]?)", "zh": r"(?:^|[，；：。！？、…—])"}
+CLAUSE = {"en": r"(?:[,;:.!?—–-]\s+[\"'“‘]?)", "zh": r"(?:[，；：。！？、…—])"}
 QUESTION = re.compile(r"[?？][\"'”’」』]*\s*$")
 COMMA = re.compile(r"[,，]\s*(?=\w)")
 SPENT = r"(?!是|几|一会|[凡愿一二两三四五六七八九十\d])"  # 不过是, 不过三天: merely; 但凡, 但愿: no contrast
