@@ -330,7 +330,7 @@ class _Line:
         last = len(self.text) - len(said[-1])
         match name:
             case "after_first":
-                return [len(said[0])] if len(said) > 1 else []
+                return [len(said[0])] if self.answers and len(said) > 1 else []  # nobody jokes in a greeting yet
             case "told":
                 return [last] if len(said) > 1 and not QUESTION.search(said[-1]) else []
             case "last":

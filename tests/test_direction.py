@@ -161,9 +161,9 @@ def test_no_cue_stands_in_a_line_of_grief(text: str, lang: Lang, cue: str) -> No
     assert not any(isinstance(mark, Cue) for mark in read(text, lang, "half-smile", cue).marks)
 
 
-@pytest.mark.parametrize("cue", ["soft-oh", "mm-hum"])
+@pytest.mark.parametrize("cue", ["soft-oh", "mm-hum", "small-laugh"])
 def test_what_answers_somebody_does_not_stand_in_a_greeting(cue: str) -> None:
-    text = "Who is it? I was just putting the kettle on."
+    text = "Whoever can that be now? I was just putting the kettle on."
     assert any(isinstance(mark, Cue) for mark in read(text, cue=cue).marks)
     assert not any(isinstance(mark, Cue) for mark in read(text, cue=cue, answers=False).marks)
 
