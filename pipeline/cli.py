@@ -18,6 +18,8 @@ from pipeline.config import content_root, read_config
 from pipeline.errors import EXIT_INTERRUPTED, PersonasError, UsageError
 
 if TYPE_CHECKING:
+    from polars import DataFrame
+
     from pipeline.plan import Plan
     from pipeline.seeds import Seed
     from pipeline.store import Version
@@ -340,17 +342,15 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One persona with its scene, computed from the plan alone."""
-    from pipeline.matrix import Columns, persona_rows
     from pipeline.packs.persona import personas
     from pipeline.packs.shortening import fitted
     from pipeline.packs.targets import TARGETS
-    from pipeline.plan import split_id
     from pipeline.scene_parts import SceneSettings
 
     if as_ is not None:
         _known("--as", as_, TARGETS)
     frozen, seeds = _plan_and_seeds(plan, out)
-    rows = Columns(frozen).frame(persona_rows(frozen, [split_id(persona_id)]))
+    rows = _row(frozen, persona_id)
     (persona,) = personas(rows, frozen, seeds, SceneSettings(frame=frame))
     if as_ is not None:
         target = TARGETS[as_]
@@ -360,6 +360,37 @@ def show(
     else:
         facts = " · ".join(f"{name} {value}" for name, value in rows.row(0, named=True).items() if value is not None)
         console.print(f"{facts}\n\n{persona.scene}", markup=False)
+
+
+@app.command(epilog="Example: personas preview 4294967296 --line 2 --wav line.wav")
+def preview(
+    persona_id: Annotated[int, typer.Argument(help="An id from the matrix.")],
+    line: Annotated[
+        Literal["greeting", "1", "2", "3"], typer.Option("--line", help="The greeting, or an answer of the seed's.")
+    ] = "greeting",
+    wav: Annotated[Path | None, typer.Option("--wav", help="Speak it offline, by espeak-ng, into this file.")] = None,
+    plan: PlanOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How a persona reads a line: plain, with a director's marks in each notation, and as sound."""
+    from pipeline.packs.persona import personas
+    from pipeline.readings.preview import previewed
+    from pipeline.scene_parts import SceneSettings
+    from pipeline.speech import spoken, write_wav
+
+    frozen, seeds = _plan_and_seeds(plan, out)
+    (persona,) = personas(_row(frozen, persona_id), frozen, seeds, SceneSettings())
+    shown = previewed(persona, line)
+    if wav is not None:
+        write_wav(spoken(shown["ssml"], persona.seed.lang, persona.seed.gender), wav)
+    if as_json:
+        _print_json({"persona_id": persona_id, "line": line, **shown, "wav": str(wav) if wav else None})
+        return
+    for notation, text in shown.items():
+        console.print(f"{notation}\n  {text}\n", markup=False)
+    if wav is not None:
+        console.print(str(wav), markup=False)
 
 
 @app.command(
@@ -592,6 +623,13 @@ def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Se
     frozen, seeds = read_plan(plan), load_seeds(read_config(None).seed_paths)
     hold_against(frozen, seeds, plan)
     return frozen, seeds
+
+
+def _row(plan: "Plan", persona_id: int) -> "DataFrame":
+    from pipeline.matrix import Columns, persona_rows
+    from pipeline.plan import split_id
+
+    return Columns(plan).frame(persona_rows(plan, [split_id(persona_id)]))
 
 
 def _print_json(document: object) -> None:

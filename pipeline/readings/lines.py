@@ -1,0 +1,61 @@
+"""What of a persona is read aloud: the greeting, and what it says in its seed's three exchanges."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from pipeline.direction import Reading, directed
+from pipeline.errors import UsageError
+from pipeline.packs.persona import Persona
+from pipeline.seeds import Lang, Seed
+
+LOCALE: dict[Lang, str] = {"en": "en-US", "zh": "zh-CN"}
+# How fast somebody speaks of themselves, against the synthesiser's own speed.  The extremes stay inside what a listener
+# takes for one person's habit: a fifth slower, a fifth quicker.
+USUAL_SPEED = {"very slow": 0.8, "slow": 0.9, "medium": 1.0, "fast": 1.1, "very fast": 1.2}
+
+
+GREETING = "greeting"
+
+
+class SpokenLine(NamedTuple):
+    name: str  # greeting, or the number of the exchange
+    reading: Reading
+
+
+def spoken_lines(persona: Persona) -> list[SpokenLine]:
+    """The lines that the seed has; one imported from elsewhere may have none."""
+    return [SpokenLine(name, _read(persona, name, text)) for name, text in _texts(persona.seed)]
+
+
+def spoken_line(persona: Persona, name: str) -> SpokenLine:
+    """Raises UsageError where the seed has no such line."""
+    lines = {line.name: line for line in spoken_lines(persona)}
+    if name not in lines:
+        has = ", ".join(lines) or "none"
+        raise UsageError(f"the seed {persona.seed.id} has no line {name}; it has {has}")
+    return lines[name]
+
+
+def _read(persona: Persona, name: str, text: str) -> Reading:
+    return directed(
+        text, persona.seed.lang, persona.tone, persona.row["cue"], persona.pace, persona.energy, persona.pitch,
+        answers=name != GREETING,
+    )  # fmt: skip
+
+
+def usual_speed(seed: Seed) -> float:
+    """1 is the synthesiser's own; a seed that tells no pace speaks at it."""
+    return 1.0 if seed.voice is None else USUAL_SPEED[seed.voice.pace]
+
+
+def reading_document(persona: Persona, written: Callable[[Reading], dict[str, Any]]) -> dict[str, Any]:
+    """All lines of ``persona``, each with its plain text and as ``written`` in a notation."""
+    lines = [{"line": line.name, "text": line.reading.text, **written(line.reading)} for line in spoken_lines(persona)]
+    return {"persona_id": persona.id, "lines": lines}
+
+
+def _texts(seed: Seed) -> Iterator[tuple[str, str]]:
+    if seed.greeting is not None:
+        yield GREETING, seed.greeting
+    for number, exchange in enumerate(seed.exchanges, 1):
+        yield str(number), exchange.you

@@ -1,0 +1,90 @@
+"""SSML 1.1, https://www.w3.org/TR/speech-synthesis11/: pace, pitch, volume, breaks and emphasis.
+
+The steps are values that espeak-ng obeys as well (tests/test_speech.py measures them).  Directions have no element; a
+cue leaves the pause it would take.  The text is escaped: what looks like markup in it is spoken.
+"""
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
+from xml.sax.saxutils import escape, quoteattr
+
+from pipeline.config import content_root
+from pipeline.direction import Cue, Pause, Reading, Said
+from pipeline.errors import Fault
+from pipeline.packs.persona import Persona
+from pipeline.readings.lines import LOCALE, reading_document, usual_speed
+
+if TYPE_CHECKING:
+    from xmlschema import XMLSchema
+
+NAMESPACE = "http://www.w3.org/2001/10/synthesis"
+# Two steps of pace are "about a third", as the wordings of the axis say it.
+RATE = {-2: 0.67, -1: 0.85, 0: 1.0, 1: 1.15, 2: 1.33}
+PITCH = {-2: "-4st", -1: "-2st", 1: "+2st", 2: "+4st"}  # two semitones are heard as higher, six as somebody else
+VOLUME = {-2: "x-soft", -1: "soft", 1: "loud", 2: "x-loud"}
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no sound, and no place in XML 1.0
+
+
+def ssml(reading: Reading, usual: float = 1.0) -> str:
+    """An SSML 1.1 document; ``usual`` is the person's own speed against the synthesiser's."""
+    rate = f"{round(100 * usual * RATE[reading.pace])}%"
+    spoken = prosody(reading, rate, spoken_pieces(reading, emphasis=True))
+    return f'<speak version="1.1" xmlns="{NAMESPACE}" xml:lang="{LOCALE[reading.lang]}">{spoken}</speak>'
+
+
+def ssml_reading(persona: Persona) -> dict[str, Any]:
+    """Greeting and exchanges as SSML documents; for Target.reading."""
+    usual = usual_speed(persona.seed)
+    return reading_document(persona, lambda reading: {"ssml": ssml(reading, usual)})
+
+
+def ssml_faults(document: dict[str, Any]) -> list[Fault]:
+    """Each document against schemas/ssml/; needs the package xmlschema."""
+    return [
+        Fault(f"{document['persona_id']} {line['line']}", 0, "ssml", problem, "Write what the schema has.")
+        for line in document["lines"]
+        for problem in ssml_problems(line["ssml"])
+    ]
+
+
+def ssml_problems(text: str) -> list[str]:
+    """Why ``text`` is no SSML that we write; needs the package xmlschema."""
+    from xmlschema import XMLResourceError
+
+    try:
+        return [f"{error.path}: {error.reason}" for error in _schema().iter_errors(text)]
+    except (ParseError, XMLResourceError) as error:
+        return [str(error)]
+
+
+@cache
+def _schema() -> "XMLSchema":
+    from xmlschema import XMLSchema
+
+    return XMLSchema(str(content_root() / "schemas" / "ssml" / "synthesis.xsd"))
+
+
+def prosody(reading: Reading, rate: str, spoken: str) -> str:
+    """``spoken`` at the rate, pitch and volume of the reading; what is the voice's own is left unsaid."""
+    values = {"rate": rate, "pitch": PITCH.get(reading.pitch), "volume": VOLUME.get(reading.energy)}
+    told = "".join(f" {name}={quoteattr(value)}" for name, value in values.items() if value is not None)
+    return f"<prosody{told}>{spoken}</prosody>"
+
+
+def spoken_pieces(reading: Reading, *, emphasis: bool) -> str:
+    told = ""
+    for piece in reading.pieces:
+        if isinstance(piece, Said):
+            text = escape(NOT_XML.sub("", piece.text))
+            told += f'<emphasis level="moderate">{text}</emphasis>' if emphasis and piece.leant_on else text
+        elif isinstance(piece, Pause):
+            told += _break(piece.ms)
+        elif isinstance(piece, Cue):
+            told += _break(piece.pause_ms)
+    return told
+
+
+def _break(ms: int) -> str:
+    return f'<break time="{ms}ms"/>'
