@@ -43,6 +43,7 @@ class Persona:
     axes: Axes
     batch: Batch
     place: int  # in the batch
+    shortened: Mapping[str, str] | None = None  # parts of a scene that was shortened to what a vendor takes
 
     @property
     def id(self) -> int:
@@ -51,6 +52,8 @@ class Persona:
     @property
     def parts(self) -> dict[str, str]:
         """The parts of the scene in their order; those that say nothing, or were left out, are empty."""
+        if self.shortened is not None:
+            return dict(self.shortened)
         return {name: texts[self.place] for name, texts in self.batch.parts.items()}
 
     @property
