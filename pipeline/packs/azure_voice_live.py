@@ -10,10 +10,12 @@ from typing import Any
 
 from pipeline.axes import Tone
 from pipeline.errors import Fault
-from pipeline.packs.openai_realtime import FAR_FIELD, speed, system_item
+from pipeline.packs.openai_realtime import FAR_FIELD, speaking_speed, system_item
 from pipeline.packs.persona import Persona
 from pipeline.packs.target import Document, Socket, Target
 from pipeline.packs.voices import VendorVoice, VoiceTable
+from pipeline.readings.azure import azure_reading
+from pipeline.readings.ssml import ssml_faults
 from pipeline.schema_check import schema_faults
 
 MODELS = (
@@ -144,7 +146,7 @@ def _voice(persona: Persona) -> dict[str, str]:
         "type": "azure-standard",
         "name": name,
         **({} if style is None else {"style": style}),
-        "rate": f"{speed(persona.seed, persona.pace):.2f}",
+        "rate": f"{speaking_speed(persona):.2f}",
         "pitch": f"{PITCH_STEP * persona.pitch:+d}%",
         "volume": str(USUAL_VOLUME + VOLUME_STEP * persona.energy),
     }
@@ -180,9 +182,9 @@ def _turn_detection(persona: Persona, model: str) -> dict[str, Any]:
 
 def greeting(persona: Persona) -> Document | None:
     """Spoken word for word: no model comes between."""
-    if persona.seed.greeting is None:
+    if persona.greeting is None:
         return None
-    content = [{"type": "text", "text": persona.seed.greeting}]
+    content = [{"type": "text", "text": persona.greeting}]
     message = {"type": "message", "role": "assistant", "content": content}
     return {"type": "response.create", "response": {"pre_generated_assistant_message": message}}
 
@@ -244,6 +246,8 @@ async with connect(endpoint=place, credential=key, model="{model}") as session: 
     greeting=greeting,
     anchor=system_item,
     event_faults=event_faults,
+    reading=lambda persona: azure_reading(persona, VOICES.choose(persona.seed)),
+    reading_faults=ssml_faults,
     socket=Socket(
         "/voice-live/realtime?api-version=2026-07-15&model={model}",
         lambda document: document,
@@ -251,4 +255,5 @@ async with connect(endpoint=place, credential=key, model="{model}") as session: 
         key_header="api-key",
         key_prefix="",
     ),
+    checker="xmlschema",
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.errors import Fault
 from pipeline.packs.anchor import anchor
-from pipeline.packs.openai_realtime import speed
+from pipeline.packs.openai_realtime import speaking_speed
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Target
@@ -107,13 +107,13 @@ def _config(persona: Persona, model: str) -> dict[str, Any]:
         "model_id": ENGLISH_ALONE if english else model,
         "voice_id": VOICES.choose(seed),
         "stability": round(USUAL_STABILITY - STABILITY_A_HUNDREDTH * persona.tone.arousal, 2),
-        "speed": min(max(speed(seed, persona.pace), SLOWEST), FASTEST),
+        "speed": min(max(speaking_speed(persona), SLOWEST), FASTEST),
     }
     if model == EXPRESSIVE and persona.tone.family in TAGS:
         tts |= {"expressive_mode": True, "suggested_audio_tags": [{"tag": TAGS[persona.tone.family]}]}
     return {
         "agent": {
-            "first_message": _verbatim(seed.greeting or ""),  # empty: it waits for the user
+            "first_message": _verbatim(persona.greeting or ""),  # empty: it waits for the user
             "language": seed.lang,
             "prompt": {"prompt": _verbatim(persona.scene), "ignore_default_personality": True},
         },

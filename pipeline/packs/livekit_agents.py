@@ -20,6 +20,7 @@ from pipeline.packs.openai_realtime import said_first
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Target
+from pipeline.readings.ssml import ssml_faults, ssml_reading
 
 # LiveKit ends a turn after this many seconds in any case: its default max_delay where the turn detector streams.
 LONGEST_PAUSE = 2.5
@@ -147,6 +148,8 @@ await session.generate_reply(**during["greeting"]["generate_reply"])""",
     voices=openai_realtime.VOICES,
     greeting=greeting,
     anchor=reminder,
+    reading=ssml_reading,  # for a voice of text-to-speech
+    reading_faults=ssml_faults,
     event_faults=event_faults,
     checker="livekit.plugins.openai",
 )

@@ -10,7 +10,6 @@ from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Limit, Socket, Target
 from pipeline.packs.voices import VendorVoice, VoiceTable
-from pipeline.seeds import Seed
 
 # The names are the SDK's literal; the vendor gives them neither gender nor age, these are by ear.  All speak both
 # languages.
@@ -61,17 +60,18 @@ def session_update(persona: Persona, model: str = "") -> Document:
                 "output": {
                     "format": {"type": "audio/pcm", "rate": 24000},
                     "voice": VOICES.choose(persona.seed),
-                    "speed": speed(persona.seed, persona.pace),
+                    "speed": speaking_speed(persona),
                 },
             },
         },
     }
 
 
-def speed(seed: Seed, pace: int) -> float:
-    """How fast the person speaks there, as a multiple of the voice's own speed: 0.81 to 1.21."""
-    usual = USUAL_SPEED[seed.voice.pace] if seed.voice is not None else 1.0
-    return round(usual * (1 + SPEED_STEP * pace), 2)
+def speaking_speed(persona: Persona) -> float:
+    """Times the vendor's ordinary speed: the person's usual, and the steps of the tone and the row."""
+    voice = persona.seed.voice
+    usual = USUAL_SPEED[voice.pace] if voice is not None else 1.0
+    return round(usual * (1 + SPEED_STEP * persona.pace), 2)
 
 
 def greeting(persona: Persona) -> Document | None:

@@ -89,7 +89,7 @@ def write_pack(path: Path, order: Order, personas: Iterable[Persona]) -> Pack:
     config that its vendor would refuse is our own bug and raises AssertionError.
     """
     target = TARGETS[order.target]
-    model = order.model or target.models[0]
+    model = target.also_called.get(order.model, order.model) or target.models[0]
     if model not in target.models:
         known = ", ".join(target.models) if any(target.models) else "none: leave --model out"
         raise UsageError(f"--model {model}: {order.target} knows {known}")
@@ -200,6 +200,7 @@ def _packed(folder: Path, order: Order, target: Target, personas: Iterable[Perso
         with path.open("w", encoding="utf-8", newline="") as stream:
             stream.writelines(target.gathered.lines(_noted(packing, personas)))
         files = (described(folder, path, len(packing.personas)),)
+    voices = target.voices_of(order.model)
     pack = Pack(
         target=order.target,
         model=order.model,
@@ -208,7 +209,7 @@ def _packed(folder: Path, order: Order, target: Target, personas: Iterable[Perso
         checked=packing.checked,
         not_expressed=target.not_expressed,
         limit=f"{target.limit.size:,} {target.limit.unit}: {target.limit.source}" if target.limit else None,
-        voices=target.voices.source if target.voices else None,
+        voices=voices.source if voices else None,
         licenses=packing.licenses(),
         personas=tuple(packing.personas),
         files=files,
@@ -234,7 +235,7 @@ def _write_persona(
     # Seed ids are slugs of at most 64 characters by their schema, so the name is safe on every file system.
     name = f"{persona.seed.id}-{persona.id}"
     contents = {f"configs/{name}{suffix}": content for suffix, content in packing.target.files(document).items()}
-    if packing.target.socket is not None or packing.target.anchor is not None:
+    if packing.target.socket is not None or packing.target.anchor is not None or packing.target.reading is not None:
         contents[f"during/{name}.json"] = as_json_bytes(packing.during(persona))
     if packing.order.facts:
         contents[f"facts/{name}.json"] = as_json_bytes(facts(persona))

@@ -44,6 +44,7 @@ class Persona:
     batch: Batch
     place: int  # in the batch
     settings: SceneSettings = SceneSettings()
+    shortened: Mapping[str, str] | None = None  # parts of a scene that was shortened to what a vendor takes
 
     @property
     def id(self) -> int:
@@ -52,6 +53,8 @@ class Persona:
     @property
     def parts(self) -> dict[str, str]:
         """The parts of the scene in their order; those that say nothing, or were left out, are empty."""
+        if self.shortened is not None:
+            return dict(self.shortened)
         return {name: texts[self.place] for name, texts in self.batch.parts.items()}
 
     @property

@@ -17,6 +17,7 @@ from pipeline.packs.openai_realtime import said_first
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Target
+from pipeline.readings.ssml import ssml_faults, ssml_reading
 
 FRAME = "LLMMessagesAppendFrame"
 
@@ -113,6 +114,8 @@ await task.queue_frame(LLMMessagesAppendFrame(**greeting["LLMMessagesAppendFrame
     voices=openai_realtime.VOICES,
     greeting=greeting,
     anchor=reminder,
+    reading=ssml_reading,  # for a voice of text-to-speech
+    reading_faults=ssml_faults,
     event_faults=event_faults,
     checker="pipecat",
 )

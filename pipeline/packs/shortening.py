@@ -70,4 +70,4 @@ def fitted(persona: Persona, limit: Limit | None) -> tuple[Persona, tuple[str, .
             f"{persona.seed.id}: what may not be left out takes {size(joined(parts, lang), limit):,} {limit.unit}, "
             f"and {limit.source} allows {limit.size:,}; shorten its who, limits and bridges, or leave it out by --where"
         )
-    return replace(persona, scene=joined(parts, lang)), tuple(gone)
+    return replace(persona, scene=joined(parts, lang), shortened=parts), tuple(gone)

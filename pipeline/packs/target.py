@@ -1,8 +1,8 @@
 """What a target is: how a persona becomes what a vendor's API takes, how that is checked, and what it cannot say."""
 
 import importlib.util
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
@@ -56,8 +56,10 @@ class Target:
     not_expressed: tuple[str, ...]  # what of a persona the format has no place for
     client: str  # three lines that use the first config of a pack in the vendor's own client
     models: tuple[str, ...] = ("",)  # the first is the default
+    also_called: Mapping[str, str] = field(default_factory=dict)  # what people call a model, to the vendor's own id
     limit: Limit | None = None
     voices: VoiceTable | None = None
+    voices_by_model: Mapping[str, VoiceTable] = field(default_factory=dict)  # where models differ in their voices
     greeting: Callable[[Persona], Document | None] | None = None  # an event; none where the config itself carries it
     anchor: Callable[[Persona, str], Document] | None = None  # the event that sends the anchor in mid-session
     event_faults: Callable[[Document], list[Fault]] | None = None  # of a greeting or an anchor
@@ -69,6 +71,9 @@ class Target:
     gathered: Gathered | None = None  # instead of files of each persona's own
     socket: Socket | None = None
     checker: str | None = None  # the package that checking needs, of the extra `check`
+
+    def voices_of(self, model: str) -> VoiceTable | None:
+        return self.voices_by_model.get(model, self.voices)
 
     def can_check(self) -> bool:
         try:

@@ -24,7 +24,7 @@ class SpokenLine(NamedTuple):
 
 def spoken_lines(persona: Persona) -> list[SpokenLine]:
     """The lines that the seed has; one imported from elsewhere may have none."""
-    return [SpokenLine(name, _read(persona, name, text)) for name, text in _texts(persona.seed)]
+    return [SpokenLine(name, _read(persona, name, text)) for name, text in _texts(persona)]
 
 
 def spoken_line(persona: Persona, name: str) -> SpokenLine:
@@ -54,8 +54,8 @@ def reading_document(persona: Persona, written: Callable[[Reading], dict[str, An
     return {"persona_id": persona.id, "lines": lines}
 
 
-def _texts(seed: Seed) -> Iterator[tuple[str, str]]:
-    if seed.greeting is not None:
-        yield GREETING, seed.greeting
-    for number, exchange in enumerate(seed.exchanges, 1):
+def _texts(persona: Persona) -> Iterator[tuple[str, str]]:
+    if persona.greeting is not None:
+        yield GREETING, persona.greeting
+    for number, exchange in enumerate(persona.seed.exchanges, 1):
         yield str(number), exchange.you

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.direction import Cue, Direction, Reading, Said, sentences
 from pipeline.errors import Fault
 from pipeline.packs.persona import Persona
+from pipeline.readings.editx import editx
 from pipeline.readings.lines import reading_document, usual_speed
 from pipeline.scene_parts import GAP
 from pipeline.schema_check import schema_faults
@@ -59,10 +60,14 @@ def stepaudio_instruction(persona: Persona) -> str:
 
 
 def stepaudio_reading(persona: Persona, voice: str) -> dict[str, Any]:
-    """Greeting and exchanges as requests to StepAudio 2.5 TTS in ``voice``; for Target.reading."""
+    """Greeting and exchanges as requests to StepAudio 2.5 TTS in ``voice``, and as text for Step-Audio-EditX."""
     instruction, speed = stepaudio_instruction(persona), usual_speed(persona.seed)
     return reading_document(
-        persona, lambda reading: {"requests": stepaudio_requests(reading, voice, instruction, speed)}
+        persona,
+        lambda reading: {
+            "requests": stepaudio_requests(reading, voice, instruction, speed),
+            "editx": editx(reading),
+        },
     )
 
 

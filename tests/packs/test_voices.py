@@ -9,7 +9,12 @@ from pipeline.packs.voices import BANDS, VendorVoice, VoiceTable
 from pipeline.seeds import Seed
 from tests.golden_content import golden_seeds
 
-VENDORS = {name: target.voices for name, target in TARGETS.items() if target.voices is not None}
+VENDORS = {
+    name if voices is target.voices else f"{name} {model}": voices
+    for name, target in TARGETS.items()
+    for model in target.models
+    if (voices := target.voices_of(model)) is not None
+}
 IDS = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)
 
 
