@@ -281,6 +281,8 @@ class _Rehearsal:
             raise _Refused(f"handshake failed: {error}") from error
         except ConnectionRefusedError as error:
             raise _Refused("connection refused: nobody listens there") from error
+        except ImportError as error:  # the environment names a SOCKS proxy, for which there is a package of its own
+            raise _Refused(f"no connection: {error}") from error
         except OSError as error:
             raise _Refused(f"no connection: {error.strerror or error}") from error
 

@@ -246,6 +246,13 @@ def test_a_port_nobody_listens_on_is_a_plain_reason(pack: Path) -> None:
     assert report.rejected == {"connection refused: nobody listens there": 2}
 
 
+def test_a_proxy_that_cannot_be_used_is_a_plain_reason(url: str, pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("socks_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    (reason,) = rehearse(Order(pack, url)).rejected
+    assert reason.startswith(("no connection: ", "handshake failed: "))
+
+
 @pytest.mark.parametrize(
     ("greeting", "reason"),
     [(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "handshake failed: "), (b"", "no connection within 0.2 s")],
