@@ -108,7 +108,7 @@ def test_the_program_s_help_names_every_command(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rehearse"], "No such command 'rehearse'"),
+        (["perform"], "No such command 'perform'"),
         (["build", "--fast"], "No such option: --fast"),
         (["build", "--rows", "many"], "--rows"),
         (["build", "--rows", "0"], "rows: Input should be greater than or equal to 1 (got 0)"),

@@ -35,7 +35,7 @@ def test_command_lines_are_shown_for_what_people_come_for() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("$ personas rehearse packs/car", "unknown command rehearse"),
+        ("$ personas perform packs/car", "unknown command perform"),
         ("personas export --as openai-realtime --out pack --format json", "unknown option --format"),
         ("personas show 5 -f deploy | less", "unknown option -f"),
         ("personas show five", "persona_id"),
