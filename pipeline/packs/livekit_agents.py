@@ -138,11 +138,9 @@ TARGET = Target(
         "the voice of a pipeline of text-to-speech",
     ),
     client="""\
-config, during = json.load(open("{config}")), json.load(open("{during}"))
-realtime = config["realtime_model"] | {{"turn_detection": SemanticVad(**config["realtime_model"]["turn_detection"])}}
-session = AgentSession(llm=openai.realtime.RealtimeModel(**realtime), **config["agent_session"])
-await session.start(Agent(**config["agent"]), room=ctx.room)
-await session.generate_reply(**during["greeting"]["generate_reply"])""",
+config, vad = json.load(open("{config}")), lambda of: of | {{"turn_detection": SemanticVad(**of["turn_detection"])}}
+session = AgentSession(llm=RealtimeModel(**vad(config["realtime_model"])), **config["agent_session"])
+await session.start(Agent(**config["agent"]), room=ctx.room)""",
     models=MODELS,
     limit=openai_realtime.TARGET.limit,
     voices=openai_realtime.VOICES,

@@ -71,7 +71,6 @@ TARGET = Target(
         "turn-taking and environment as settings",
     ),
     client="""\
-# Or by the Import button of Workspace, Models.  base_model: the id of any model of yours.
 models = [model | {{"base_model_id": base_model}} for model in json.load(open("{file}"))]
 key = {{"Authorization": f"Bearer {{os.environ['OPEN_WEBUI_KEY']}}"}}
 requests.post(f"{{open_webui}}/api/v1/models/import", headers=key, json={{"models": models}}).raise_for_status()""",

@@ -107,8 +107,7 @@ TARGET = Target(
     client="""\
 properties = SessionProperties(**json.load(open("{config}"))["session_properties"])
 llm = OpenAIRealtimeLLMService(api_key=key, settings=OpenAIRealtimeLLMService.Settings(session_properties=properties))
-greeting = json.load(open("{during}"))["greeting"]
-await task.queue_frame(LLMMessagesAppendFrame(**greeting["LLMMessagesAppendFrame"]))""",
+await task.queue_frame(LLMMessagesAppendFrame(**json.load(open("{during}"))["greeting"]["LLMMessagesAppendFrame"]))""",
     models=MODELS,
     limit=openai_realtime.TARGET.limit,
     voices=openai_realtime.VOICES,

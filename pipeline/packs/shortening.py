@@ -1,6 +1,7 @@
 """Shorten a scene to what a vendor takes: part by part in a declared order, and never within a sentence."""
 
 import re
+from bisect import bisect_left
 from dataclasses import replace
 
 from pipeline.errors import DataError
@@ -49,13 +50,19 @@ def fitted(persona: Persona, limit: Limit | None) -> tuple[Persona, tuple[str, .
         return size(joined(parts, lang), limit) <= limit.size
 
     def cut(name: str, least: int, longest: int) -> None:
-        kept = sentences(parts[name])
-        whole = len(kept)
-        while len(kept) > least and length(parts[name]) > longest and not fits():
-            kept.pop()
-            parts[name] = GAP[lang].join(kept)
-        if len(kept) < whole:
-            gone.append(f"{name}: the last {whole - len(kept):,} of {whole:,} sentences")
+        """Keep as many sentences as fit, or as are no longer than ``longest``; at least ``least``."""
+        if fits():
+            return
+        told = sentences(parts[name])
+
+        def too_many(number: int) -> bool:
+            parts[name] = GAP[lang].join(told[:number])
+            return length(parts[name]) > longest and not fits()
+
+        kept = max(least, bisect_left(range(len(told) + 1), True, key=too_many) - 1)
+        parts[name] = GAP[lang].join(told[:kept])
+        if kept < len(told):
+            gone.append(f"{name}: the last {len(told) - kept:,} of {len(told):,} sentences")
 
     # A foreign description may be a book; it is cut to the length of our own parts before they suffer.
     cut("who", 1, LONGEST_PART)
