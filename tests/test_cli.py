@@ -380,10 +380,11 @@ def test_export_writes_a_pack_that_verifies(run: Run, out: Path, target: str, tm
     assert (done.code, done.err) == (0, "")
     assert done.document == {"pack": "pack", "personas": 3, "checked": True, "licenses": ["CC-BY-4.0"]}
     pack = json.loads((tmp_path / "pack" / "pack.json").read_text("utf-8"))
-    assert pack["settings"] == {"frame": "deploy", "disclosure": "at_open", "crisis_line": "110"}
+    settings = {"frame": "deploy", "disclosure": "at_open", "crisis_line": "110", "audience": "general"}
+    assert pack["settings"] == settings
     assert [persona["lang"] for persona in pack["personas"]] == ["zh"] * 3
     for persona in pack["personas"]:
-        config = json.loads((tmp_path / "pack" / persona["file"]).read_text("utf-8"))
+        config = json.loads((tmp_path / "pack" / persona["files"][0]["path"]).read_text("utf-8"))
         assert "110" in TARGETS[target].instructions(config)
     verified = run("verify", "pack", "--json")
     assert (verified.code, verified.document) == (0, {"path": "pack", "faults": [], "quality": None})
@@ -391,17 +392,17 @@ def test_export_writes_a_pack_that_verifies(run: Run, out: Path, target: str, tm
     assert shown.out.splitlines() == ["3 personas of 1 seeds, CC-BY-4.0", "other/pack.json"]
     refused = run(*arguments, "--out", "pack")
     assert refused.code == 2
-    assert "pack: not empty; name a new folder, or clear this one" in refused.err
+    assert "pack: in use and not empty; name a new folder" in refused.err
 
 
 @pytest.mark.parametrize(
     ("where", "said"),
     [
         ("lang =", "unable to parse"),
-        ("mood = 'sad'", "mood"),
+        ("tome = 'sad'", "there is no column 'tome'. Did you mean 'tone'?"),
         ("lang", "Boolean"),
         ("lang = 'fr'", "fr"),
-        ("pace > 5", "no persona fits --where 'pace > 5'; try it with `personas query` first"),
+        ("pace > 5", "no persona fits --where 'pace > 5'; take clauses away until one does"),
     ],
 )
 def test_an_export_of_nothing_writes_nothing(run: Run, out: Path, where: str, said: str, tmp_path: Path) -> None:
