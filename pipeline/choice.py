@@ -27,7 +27,7 @@ from pipeline.seeds import Seed
 
 LIMIT = 100
 POOL = 10  # of the best, so many times as are asked for are enough to differ, and few enough to be the best
-CANDIDATES = 200_000  # more are thinned before their differences are taken: 100 of these take about two seconds
+CANDIDATES = 200_000  # more are thinned before they are compared: 100 picks of so many take half a second of one core
 LIKENESS = "likeness"
 # Each audience hears what is made for it and for those before it, but children hear only what is made for them.
 AUDIENCES: tuple[Audience, ...] = ("children", "general", "mature")

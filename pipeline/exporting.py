@@ -110,7 +110,7 @@ def export(
         paired = rows.drop(LIKENESS, strict=False)
         pack = write_messages(path, name, paired, plan, seeds, version.samples(), asked.scenes)
     else:
-        told = personas(rows.select(COLUMNS), plan, seeds, asked.scenes)
+        told = personas(rows.select(*COLUMNS), plan, seeds, asked.scenes)
         order = Order(target, name, asked.scenes, asked.models.get(target, ""), asked.facts)
         pack = write_pack(path, order, tqdm(told, total=rows.height, unit="config", disable=not progress))
     return Exported(pack=str(path), target=target, personas=rows.height, seeds=rows["seed_id"].n_unique(),

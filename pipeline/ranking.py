@@ -5,6 +5,7 @@ that 夜班 finds 夜班保安 without a dictionary.  Each language is an index 
 usually is, differ between them.  A query's words meet only texts of their own language; nothing is translated.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -76,6 +77,7 @@ def _bm25(query: str, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         return np.zeros(len(texts))
     from bm25s import BM25  # half a second to import
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG, which Prefect's handler prints
     index = BM25()
     index.index(documents, show_progress=False)
     return np.asarray(index.get_scores(sorted(met)), np.float64)

@@ -24,7 +24,7 @@ TEXT, TEXTS = pl.String(), pl.List(pl.String())
 
 # No name is one of the matrix's: `lang`, `license` and `register` are asked for there.
 SEED_COLUMNS: dict[str, SeedColumn] = {
-    "name": SeedColumn(TEXT, lambda seed: seed.name, ""),
+    "name": SeedColumn(TEXT, lambda seed: seed.name, "as written"),
     "age": SeedColumn(pl.Int64(), lambda seed: seed.age, "years"),
     "gender": SeedColumn(TEXT, lambda seed: seed.gender, "female, male, nonbinary, none"),
     "role": SeedColumn(TEXT, lambda seed: seed.role, "as written"),
