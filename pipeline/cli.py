@@ -20,6 +20,9 @@ from pipeline.errors import EXIT_INTERRUPTED, PersonasError, UsageError
 if TYPE_CHECKING:
     from polars import DataFrame
 
+    from pipeline.choice import Choice
+    from pipeline.config import PackConfig, RunConfig
+    from pipeline.exporting import Exported
     from pipeline.plan import Plan
     from pipeline.rehearsal import Report
     from pipeline.seeds import Seed
@@ -34,6 +37,7 @@ app = typer.Typer(
     help="Authored personas, expanded by exact rules into a Parquet matrix, packed for realtime voice APIs.",
 )
 console = Console(highlight=False, soft_wrap=True)
+WHOLE_IDS = 1_000  # columns of a table that is not folded: what it names is copied into other commands
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="Run settings; default ./personas.toml.")]
@@ -409,8 +413,6 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Query the current matrix, or with --virtual one that is computed while it is read."""
-    import polars as pl
-
     from pipeline.plan_file import read_plan
     from pipeline.query import answer, write_answer
     from pipeline.scene_parts import SceneSettings
@@ -440,32 +442,73 @@ def query(
     if as_json:
         _print_json(found.to_dicts())
         return
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
-                   tbl_width_chars=console.width, fmt_str_lengths=60):  # fmt: skip
-        console.print(str(found), markup=False)
+    _print_rows(found, console.width)
     console.print(f"{found.height:,} rows")
 
 
+class _ExportCommand(TyperCommand):
+    """Its help lists what can be asked of seeds."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from pipeline.seed_columns import SEED_COLUMNS
+
+        with formatter.section("Columns of seeds, for --where beside those of the matrix"):
+            formatter.write_dl([(name, column.about) for name, column in SEED_COLUMNS.items()])
+            formatter.write_paragraph()
+            formatter.write("  --where \"age >= 60 AND array_contains(languages, 'ga')\"\n")
+        super().format_epilog(ctx, formatter)
+
+
 @app.command(
+    cls=_ExportCommand,
     epilog="Example: personas export --as openai-realtime --where \"lang = 'zh' AND domain = 'automotive'\" "
-    "--limit 20 --out pack"
+    "--limit 20 --out pack",
 )
 def export(
-    as_: Annotated[str, typer.Option("--as", help="gemini-live, openai-realtime, stepfun-realtime, messages-jsonl.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the pack; must not hold anything yet.")],
-    where: Annotated[str | None, typer.Option("--where", help="polars SQL expression over matrix columns.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many personas.")] = 100,
-    frame: FrameOption = "deploy",
+    as_: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="gemini-live, openai-realtime, stepfun-realtime, messages-jsonl."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the pack, or .zip file; must not hold anything yet.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", help="polars SQL expression over matrix columns and those below.")
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option("--like", help="Words that person and tone should fit, in their language; best first.")
+    ] = None,
+    diverse: Annotated[
+        int | None, typer.Option("--diverse", min=1, help="Take so many that differ most from each other.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            help="At most so many personas; default 100.  With --diverse, how many it picks from: all, or with --like "
+            "ten times as many as it picks.",
+        ),
+    ] = None,
+    frame: Annotated[
+        Literal["deploy", "scene"] | None,
+        typer.Option("--frame", help="deploy (default): before the call; scene: state and situation too."),
+    ] = None,
     disclosure: Annotated[
-        Literal["on_ask", "at_open", "at_open_and_every"],
-        typer.Option("--disclosure", help="When it says it is an AI."),
-    ] = "on_ask",
+        Literal["on_ask", "at_open", "at_open_and_every"] | None,
+        typer.Option("--disclosure", help="When it says it is an AI; default on_ask."),
+    ] = None,
     crisis_line: Annotated[str | None, typer.Option("--crisis-line", help="Whom to call in an emergency.")] = None,
     audience: Annotated[
-        Literal["general", "children", "mature"], typer.Option("--audience", help="Who may be listening.")
-    ] = "general",
+        Literal["general", "children", "mature"] | None,
+        typer.Option("--audience", help="Who may be listening; default general."),
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The vendor's model; default its newest.")] = None,
     facts: Annotated[bool, typer.Option("--facts", help="Add what can be checked of each persona, as data.")] = False,
+    saved: Annotated[
+        str | None, typer.Option("--saved", help="Rebuild the packs of a choice saved in personas.toml.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be exported; write nothing.")] = False,
     data: Annotated[Path | None, typer.Option("--data", help="Folder of plans and versions; default data.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -473,45 +516,101 @@ def export(
 
     messages-jsonl takes each persona with the conversation it is paired with; --where may then name fit, rung, score
     and sample_id too, and the frame follows from the pairing.
+
+    With --saved NAME the settings are those of [packs.NAME] in personas.toml, all of its targets share one choice, and
+    their packs are replaced under packs/NAME in the folder of plans and versions.
     """
-    from pydantic import ValidationError
-    from tqdm import tqdm
+    from pipeline.exporting import choice_of, refuse_unknown, saved_choice
+    from pipeline.exporting import export as write
 
-    from pipeline.choice import chosen, chosen_paired
-    from pipeline.packs.messages_jsonl import TARGET, write_messages
-    from pipeline.packs.pack import Order, write_pack
-    from pipeline.packs.persona import personas
-    from pipeline.packs.targets import TARGETS
-    from pipeline.scene_parts import SceneSettings
-
-    _known("--as", as_, {*TARGETS, TARGET})
-    try:
-        settings = SceneSettings(frame=frame, disclosure=disclosure, crisis_line=crisis_line, audience=audience)
-    except ValidationError as error:
-        raise UsageError(f"--crisis-line {crisis_line!r}: {error.errors()[0]['msg']}") from error
+    targets = as_ or []
+    refuse_unknown("--as", targets)
+    given = {"where": where, "like": like, "diverse": diverse, "limit": limit, "frame": frame, "audience": audience,
+             "disclosure": disclosure, "crisis_line": crisis_line, "facts": facts or None}  # fmt: skip
+    settings = {name: value for name, value in given.items() if value is not None}
+    if saved is None:
+        asked = _asked(targets, model, settings)
+        if out is None and not dry_run:
+            raise UsageError("Missing option '--out': name a new folder or .zip file, or look first with --dry-run")
+    else:
+        run = read_config(None, out=data)
+        asked = saved_choice(run, saved, targets)
+        for name in [*settings, *(name for name, value in (("out", out), ("model", model)) if value is not None)]:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option}: goes not with --saved; write it under [packs.{saved}] in personas.toml")
+        if not dry_run:
+            _export_saved(run, saved, targets, as_json)
+            return
     version = _version(data)
-    frozen, seeds = version.plan(), version.seeds()
-    if as_ == TARGET:
-        rows = chosen_paired(version, where, limit)
-    else:
-        rows = chosen(version.scan(), frozen, where, limit, settings)
-    if rows.is_empty():
-        raise UsageError(f"no persona fits --where {where!r}; try it with `personas query` first")
-    if as_ == TARGET:
-        pack = write_messages(out, version.manifest.name, rows, frozen, seeds, version.samples(), settings)
-    else:
-        stream = tqdm(
-            personas(rows, frozen, seeds, settings), total=rows.height, unit="config", disable=not sys.stderr.isatty()
-        )
-        pack = write_pack(out, Order(as_, version.manifest.name, settings, model or "", facts), stream)
-    licenses = [owned.license for owned in pack.licenses]
-    if as_json:
-        _print_json({"pack": str(out), "personas": rows.height, "checked": pack.checked, "licenses": licenses})
+    choice = choice_of(version, asked)
+    if dry_run or out is None:
+        _show_choice(version, choice, as_json)
         return
-    console.print(f"{rows.height:,} personas of {rows['seed_id'].n_unique():,} seeds, {', '.join(licenses)}")
-    if not pack.checked and as_ != TARGET:
+    for note in choice.notes:
+        notes.print(note, markup=False)
+    pack = write(version, choice.rows, asked, targets[0], out, sys.stderr.isatty())
+    if as_json:
+        _print_json(pack.model_dump(include={"pack", "personas", "checked", "licenses"}))
+    else:
+        _tell_pack(pack)
+
+
+def _asked(targets: Sequence[str], model: str | None, settings: dict[str, Any]) -> "PackConfig":
+    from pydantic import ValidationError
+
+    from pipeline.config import PackConfig
+
+    if len(targets) != 1:
+        what = "--as: given more than once" if targets else "Missing option '--as'"
+        raise UsageError(f"{what}: name one target; a choice for several is saved in personas.toml, see --saved")
+    models = {} if model is None else {targets[0]: model}
+    try:
+        return PackConfig.model_validate({**settings, "targets": tuple(targets), "models": models})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{option} {first['input']!r}: {first['msg']}") from error
+
+
+def _export_saved(run: "RunConfig", name: str, targets: Sequence[str], as_json: bool) -> None:
+    _version(run.out)  # to say at once that there is none; the flow opens it again
+    notes.print("starting the flow (about ten seconds; a minute the first time)")
+    from flows.packs import packs
+    from flows.server import prefect_server
+
+    with prefect_server():
+        result = packs(run, (name,), tuple(targets), progress=sys.stderr.isatty())
+    for note in result.notes:
+        notes.print(note, markup=False)
+    if as_json:
+        _print_json({"packs": [pack.model_dump() for pack in result.packs]})
+        return
+    for pack in result.packs:
+        _tell_pack(pack)
+
+
+def _tell_pack(pack: "Exported") -> None:
+    from pipeline.packs.targets import TARGETS
+
+    unchanged = "" if pack.changed else "; nothing has changed"
+    console.print(f"{pack.personas:,} personas of {pack.seeds:,} seeds, {', '.join(pack.licenses)}{unchanged}")
+    if not pack.checked and pack.target in TARGETS:
         console.print("not held against the vendor's types: install persona-matrix[check]", markup=False)
-    console.print(str(out / "pack.json"))
+    console.print(pack.pack if pack.pack.endswith(".zip") else str(Path(pack.pack) / "pack.json"), markup=False)
+
+
+def _show_choice(version: "Version", choice: "Choice", as_json: bool) -> None:
+    from pipeline.exporting import licenses, overview
+
+    shown, owned = overview(choice.rows, version.seeds()), licenses(choice.rows)
+    seeds = shown["seed_id"].n_unique()
+    if as_json:
+        _print_json({"personas": shown.to_dicts(), "seeds": seeds, "licenses": owned, "notes": choice.notes})
+        return
+    _print_rows(shown, WHOLE_IDS)
+    for note in choice.notes:
+        console.print(note, markup=False)
+    console.print(f"{shown.height:,} personas of {seeds:,} seeds, {', '.join(owned)}; nothing is written")
 
 
 @app.command(epilog="Example: personas rehearse pack --url wss://api.openai.com --key-env OPENAI_API_KEY")
@@ -729,6 +828,14 @@ def _row(plan: "Plan", persona_id: int) -> "DataFrame":
     from pipeline.plan import split_id
 
     return Columns(plan).frame(persona_rows(plan, [split_id(persona_id)]))
+
+
+def _print_rows(rows: "DataFrame", width: int) -> None:
+    import polars as pl
+
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
+                   tbl_width_chars=width, fmt_str_lengths=60):  # fmt: skip
+        console.print(str(rows), markup=False)
 
 
 def _print_json(document: object) -> None:

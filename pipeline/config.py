@@ -1,12 +1,15 @@
-"""What a run is given: seeds, axes, rows, workers.  Read from TOML; unknown keys are refused."""
+"""What a run is given: seeds, axes, rows, workers, saved choices of personas.
+
+Read from TOML; unknown keys are refused.
+"""
 
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import UsageError
 
@@ -30,6 +33,56 @@ class PlanConfig(BaseModel):
         "Below, rare triples take up a tenth of the rows and more, and the shares of levels give way to them.",
     )
     file: Path | None = Field(None, description="A frozen plan to reuse; without it the plan is fitted from the seeds.")
+
+
+Frame = Literal["deploy", "scene"]
+Audience = Literal["general", "children", "mature"]
+
+
+class SceneSettings(BaseModel):
+    """What an app decides about all its scenes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frame: Frame = Field("deploy", description="deploy: what an app can know before the call.")
+    disclosure: Literal["on_ask", "at_open", "at_open_and_every"] = "on_ask"
+    crisis_line: str | None = Field(None, min_length=1, max_length=80, description="Never invented: only if given.")
+    audience: Audience = Field("general", description="Who may be listening; only mature apps get what is rated so.")
+
+
+class PackConfig(SceneSettings):
+    """Which personas are exported, to what, and what their scenes are told with."""
+
+    targets: tuple[str, ...] = Field(min_length=1, description="Session configs to write, as openai-realtime.")
+    where: str | None = Field(None, description="polars SQL expression over matrix and seed columns.")
+    like: str | None = Field(None, min_length=1, max_length=500, description="Words that the personas should fit.")
+    diverse: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="Take so many that differ most from each other."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="At most so many personas, 100 where nothing is said; with `diverse`, how many it picks from: all "
+        "that fit, or ten times as many as are picked of those that are most `like`.",
+    )
+    models: dict[str, str] = Field({}, description="Target to the vendor's model; the newest where none is named.")
+    facts: bool = Field(False, description="Add what can be checked of each persona, as data.")
+    zip: bool = Field(False, description="One .zip file a target instead of a folder.")
+
+    @property
+    def scenes(self) -> SceneSettings:
+        return SceneSettings(**{name: getattr(self, name) for name in SceneSettings.model_fields})
+
+    @model_validator(mode="after")
+    def _models_of_targets(self) -> "PackConfig":
+        if len(set(self.targets)) < len(self.targets):
+            raise ValueError("a target is named twice")
+        if strange := sorted(set(self.models) - set(self.targets)):
+            raise ValueError(f"models names {strange[0]}, which is none of the targets")
+        return self
+
+
+# The name is a folder's name.
+PackName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 def _workers(given: int | str) -> int | str:
@@ -61,6 +114,7 @@ class RunConfig(BaseModel):
         2 * ROW_GROUP, description="Rows of a Parquet file; a multiple of the row group."
     )
     plan: PlanConfig = PlanConfig()
+    packs: dict[PackName, PackConfig] = Field({}, description="Saved choices, for `personas export --saved NAME`.")
 
     @property
     def seed_paths(self) -> tuple[Path, ...]:

@@ -14,17 +14,17 @@ HASH_CHUNK = 1 << 20
 
 
 @contextmanager
-def exclusive(out: Path) -> Iterator[None]:
-    """Nobody else writes versions under ``out`` meanwhile; the system frees the lock of a process that dies.
+def exclusive(out: Path, part: str = "matrix") -> Iterator[None]:
+    """Nobody else writes versions, or packs, under ``out`` meanwhile; the system frees the lock of a process that dies.
 
     Raises UsageError where somebody does.
     """
-    (out / "matrix").mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / "matrix" / ".lock")
+    (out / part).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / part / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        problem = f"{out / 'matrix'}: another build is at work here; wait for it, or give another --out"
+        problem = f"{out / part}: another build is at work here; wait for it, or give another --out"
         raise UsageError(problem) from None
     try:
         yield
@@ -59,6 +59,19 @@ def file_sha256(path: Path) -> str:
         while chunk := stream.read(HASH_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Give ``new`` the name ``folder``; what stands there goes as a whole.
+
+    Between two renames a reader finds no folder, never half of one.
+    """
+    old = folder.with_name(f".{folder.name}.old")
+    discard(old)  # of a run that was killed here
+    if folder.is_dir():
+        folder.replace(old)
+    new.replace(folder)
+    discard(old)
 
 
 def discard(folder: Path) -> None:

@@ -9,14 +9,14 @@ from typing import Literal, NamedTuple
 
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline import config
 from pipeline.axes import Axes, Bilingual, Meeting, Phrasings, Scenario, Wording, temperament_id
 from pipeline.rules import axis_codes
 from pipeline.seeds import Seed
 
-Frame = Literal["deploy", "scene"]
-Audience = Literal["general", "children", "mature"]
+Frame = config.Frame
+SceneSettings = config.SceneSettings
 FRAMES: tuple[Frame, ...] = ("deploy", "scene")
 LANGS: tuple[Literal["en", "zh"], ...] = ("en", "zh")
 GAP = {"en": " ", "zh": ""}
@@ -34,17 +34,6 @@ PARAGRAPHS: tuple[tuple[str, ...], ...] = (
     ("safety", "staying"),
 )  # fmt: skip
 PART_NAMES = tuple(name for paragraph in PARAGRAPHS for name in paragraph)
-
-
-class SceneSettings(BaseModel):
-    """What an app decides about all its scenes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    frame: Frame = Field("deploy", description="deploy: what an app can know before the call.")
-    disclosure: Literal["on_ask", "at_open", "at_open_and_every"] = "on_ask"
-    crisis_line: str | None = Field(None, min_length=1, max_length=80, description="Never invented: only if given.")
-    audience: Audience = Field("general", description="Who may be listening; only mature apps get what is rated so.")
 
 
 Texts = dict[tuple[str | int, ...], Phrasings]

@@ -15,6 +15,7 @@ from pipeline.cli import main
 from pipeline.packs.targets import TARGETS
 from pipeline.plan import PLAN_VERSION
 from pipeline.plan_file import plan_json
+from pipeline.seed_columns import SEED_COLUMNS
 from pipeline.store import Version, current_version, open_version
 from tests.command_lines import GROUP, fault, words
 from tests.conftest import ROOT
@@ -142,6 +143,12 @@ def test_the_program_s_help_names_every_command(run: Run) -> None:
         (["export", "--as", "openai-realtime", "--out", "pack", "--disclosure", "never"], "--disclosure"),
         (["export", "--as", "openai-realtime", "--out", "pack", "--crisis-line", ""], "--crisis-line"),
         (["export", "--as", "openai-realtime", "--out", "pack", "--crisis-line", "9" * 81], "--crisis-line"),
+        (["export", "--out", "pack"], "Missing option '--as': name one target"),
+        (["export", "--as", "gemini-live", "--as", "openai-realtime", "--out", "p"], "--as: given more than once"),
+        (["export", "--as", "gemini-live", "--out", "p", "--like", ""], "--like '': String should have at least 1"),
+        (["export", "--as", "gemini-live", "--out", "p", "--diverse", "0"], "--diverse"),
+        (["export", "--as", "gemini-live", "--out", "p", "--audience", "adults"], "--audience"),
+        (["export", "--saved", "desk"], "--saved desk: no such choice. write it under [packs.desk] in personas.toml"),
         (["verify", "none"], "none: no such folder"),
         (["verify", "."], "neither a matrix version nor a pack"),
         (["verify"], "no matrix has been built here"),
@@ -380,10 +387,11 @@ def test_export_writes_a_pack_that_verifies(run: Run, out: Path, target: str, tm
     assert (done.code, done.err) == (0, "")
     assert done.document == {"pack": "pack", "personas": 3, "checked": True, "licenses": ["CC-BY-4.0"]}
     pack = json.loads((tmp_path / "pack" / "pack.json").read_text("utf-8"))
-    assert pack["settings"] == {"frame": "deploy", "disclosure": "at_open", "crisis_line": "110"}
+    settings = {"frame": "deploy", "disclosure": "at_open", "crisis_line": "110", "audience": "general"}
+    assert pack["settings"] == settings
     assert [persona["lang"] for persona in pack["personas"]] == ["zh"] * 3
     for persona in pack["personas"]:
-        config = json.loads((tmp_path / "pack" / persona["file"]).read_text("utf-8"))
+        config = json.loads((tmp_path / "pack" / persona["files"][0]["path"]).read_text("utf-8"))
         assert "110" in TARGETS[target].instructions(config)
     verified = run("verify", "pack", "--json")
     assert (verified.code, verified.document) == (0, {"path": "pack", "faults": [], "quality": None})
@@ -391,17 +399,17 @@ def test_export_writes_a_pack_that_verifies(run: Run, out: Path, target: str, tm
     assert shown.out.splitlines() == ["3 personas of 1 seeds, CC-BY-4.0", "other/pack.json"]
     refused = run(*arguments, "--out", "pack")
     assert refused.code == 2
-    assert "pack: not empty; name a new folder, or clear this one" in refused.err
+    assert "pack: in use and not empty; name a new folder" in refused.err
 
 
 @pytest.mark.parametrize(
     ("where", "said"),
     [
         ("lang =", "unable to parse"),
-        ("mood = 'sad'", "mood"),
+        ("tome = 'sad'", "there is no column 'tome'. Did you mean 'tone'?"),
         ("lang", "Boolean"),
         ("lang = 'fr'", "fr"),
-        ("pace > 5", "no persona fits --where 'pace > 5'; try it with `personas query` first"),
+        ("pace > 5", "no persona fits --where 'pace > 5'; take clauses away until one does"),
     ],
 )
 def test_an_export_of_nothing_writes_nothing(run: Run, out: Path, where: str, said: str, tmp_path: Path) -> None:
@@ -410,6 +418,80 @@ def test_an_export_of_nothing_writes_nothing(run: Run, out: Path, where: str, sa
     assert said in done.err
     assert len(done.err.splitlines()) == 1
     assert not (tmp_path / "pack").exists()
+
+
+def test_the_help_of_export_names_every_column_that_can_be_asked_of_seeds(run: Run) -> None:
+    told = run("export", "--help").out
+    assert all(re.search(rf"^  {name} ", told, re.MULTILINE) for name in SEED_COLUMNS)
+
+
+DRY = ("export", "--as", "openai-realtime", "--dry-run")
+
+
+def test_a_dry_run_shows_what_would_be_exported_and_writes_nothing(run: Run, out: Path, tmp_path: Path) -> None:
+    chosen = ("--data", out, "--where", "age = 60", "--limit", 2)
+    shown = run(*DRY, *chosen, "--out", "pack")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.splitlines()[-1] == "2 personas of 1 seeds, CC-BY-4.0; nothing is written"
+    document = run(*DRY, *chosen, "--json").document
+    assert (document["seeds"], document["licenses"], document["notes"]) == (1, ["CC-BY-4.0"], [])
+    assert [one["name"] for one in document["personas"]] == ["沈安邦"] * 2
+    for one in document["personas"]:
+        assert re.search(rf"{one['persona_id']} .* {one['seed_id']} .* {one['name']} .* {one['tone']} ", shown.out)
+    assert list(tmp_path.iterdir()) == []
+    run(*(word for word in DRY if word != "--dry-run"), *chosen, "--out", "pack")
+    pack = json.loads((tmp_path / "pack" / "pack.json").read_text("utf-8"))
+    assert [one["persona_id"] for one in pack["personas"]] == [one["persona_id"] for one in document["personas"]]
+
+
+def test_a_dry_run_shows_how_like_and_of_how_many(run: Run, out: Path) -> None:
+    done = run(*DRY, "--data", out, "--like", "ferry", "--limit", 6, "--diverse", 2, "--json")
+    assert done.document["notes"] == ["the 2 that differ most of 6 candidates"]
+    assert all(one["likeness"] > 0 for one in done.document["personas"])
+    assert run(*DRY, "--data", out, "--diverse", 2).out.splitlines()[-2].startswith("the 2 that differ most of ")
+
+
+def test_an_export_says_beside_its_answer_how_it_chose(run: Run, out: Path, tmp_path: Path) -> None:
+    done = run("export", "--as", "openai-realtime", "--data", out, "--diverse", 2, "--out", "pack", "--json")
+    assert done.err.startswith("the 2 that differ most of ")
+    assert done.document["personas"] == 2
+    refused = run("export", "--as", "openai-realtime", "--data", out, "--audience", "children", "--out", "other")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("personas: no persona fits --audience children; ")
+    assert refused.err.endswith("personas of 2 seeds are not for children; --audience general lets them in\n")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_zipped_pack_is_named_as_it_is(run: Run, out: Path, tmp_path: Path) -> None:
+    done = run("export", "--as", "openai-realtime", "--data", out, "--limit", 1, "--out", "pack.zip")
+    assert done.out.splitlines()[-1] == "pack.zip"
+    assert (tmp_path / "pack.zip").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--where", "age > 3"], "--where: goes not with --saved; write it under [packs.desk] in personas.toml"),
+        (["--out", "pack"], "--out: goes not with --saved"),
+        (["--model", "gpt-realtime"], "--model: goes not with --saved"),
+        (["--facts"], "--facts: goes not with --saved"),
+        (["--as", "gemini-live"], "--as gemini-live: packs.desk has the targets openai-realtime"),
+        ([], "no matrix has been built here"),
+    ],
+)
+def test_what_a_saved_choice_says_cannot_be_said_again(run: Run, tmp_path: Path, options: list[str], said: str) -> None:
+    (tmp_path / "personas.toml").write_text('[packs.desk]\ntargets = ["openai-realtime"]\n', "utf-8")
+    done = run("export", "--saved", "desk", *options)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_a_saved_choice_can_be_looked_at_first(run: Run, out: Path, tmp_path: Path) -> None:
+    text = '[packs.desk]\ntargets = ["openai-realtime"]\nwhere = "age = 60"\nlimit = 3\n'
+    (tmp_path / "personas.toml").write_text(text, "utf-8")
+    document = run("export", "--saved", "desk", "--dry-run", "--data", out, "--json").document
+    assert [one["seed_id"] for one in document["personas"]] == ["shen-anbang"] * 3
+    assert not (out / "packs").exists()
 
 
 def test_a_file_is_no_folder_for_a_pack(run: Run, out: Path, tmp_path: Path) -> None:

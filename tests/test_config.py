@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import ROW_GROUP, PlanConfig, RunConfig, content_root, read_config
+from pipeline.config import ROW_GROUP, PlanConfig, RunConfig, SceneSettings, content_root, read_config
 from pipeline.errors import UsageError
 from tests.conftest import ROOT
 
@@ -164,3 +164,36 @@ def test_a_run_cannot_be_changed_after_it_was_checked() -> None:
     config = RunConfig()
     with pytest.raises(ValueError, match="frozen"):
         config.rows = 0  # type: ignore[misc]
+
+
+DESK = '[packs.desk]\ntargets = ["openai-realtime", "gemini-live"]\n'
+
+
+def test_a_choice_is_saved_with_what_its_scenes_are_told_with(file: Path) -> None:
+    file.write_text(DESK + 'where = "age > 40"\nlike = "calm"\ndiverse = 3\naudience = "children"\nzip = true\n'
+                    'crisis_line = "110"\n[packs.desk.models]\ngemini-live = "gemini-3"\n')  # fmt: skip
+    desk = read_config(file).packs["desk"]
+    assert (desk.where, desk.like, desk.diverse, desk.limit, desk.zip) == ("age > 40", "calm", 3, None, True)
+    assert desk.models == {"gemini-live": "gemini-3"}
+    assert desk.scenes == SceneSettings(audience="children", crisis_line="110")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[packs.desk]\nwhere = "age > 3"', "packs.desk.targets: Field required"),
+        ("[packs.desk]\ntargets = []", "packs.desk.targets: Tuple should have at least 1 item"),
+        ('[packs.desk]\ntargets = ["a", "a"]', "packs.desk: Value error, a target is named twice"),
+        (DESK + 'models = {stepfun = "x"}', "models names stepfun, which is none of the targets"),
+        (DESK + "divers = 3", "packs.desk.divers: Extra inputs are not permitted (got 3)"),
+        (DESK + "diverse = 0", "packs.desk.diverse: Input should be greater than or equal to 1 (got 0)"),
+        (DESK + 'like = ""', "packs.desk.like: String should have at least 1 character"),
+        (DESK + 'audience = "adults"', "packs.desk.audience: Input should be 'general', 'children' or 'mature'"),
+        (DESK.replace("desk", '"../desk"'), "String should match pattern"),
+    ],
+)
+def test_a_saved_choice_at_fault_is_refused(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_config(file)
+    assert message in str(caught.value)
