@@ -447,11 +447,18 @@ def query(
 
 
 class _ExportCommand(TyperCommand):
-    """Its help lists what can be asked of seeds."""
+    """Its help lists the targets, and what can be asked of seeds."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from pipeline.packs.messages_jsonl import ABOUT, TARGET
+        from pipeline.packs.targets import TARGETS
         from pipeline.seed_columns import SEED_COLUMNS
 
+        told = {name: target.about for name, target in TARGETS.items()} | {TARGET: ABOUT}
+        with formatter.section("Targets"):
+            formatter.write_dl(sorted(told.items()))
+        with formatter.section("Models, the default first"):
+            formatter.write_dl([(name, ", ".join(t.models)) for name, t in TARGETS.items() if len(t.models) > 1])
         with formatter.section("Columns of seeds, for --where beside those of the matrix"):
             formatter.write_dl([(name, column.about) for name, column in SEED_COLUMNS.items()])
             formatter.write_paragraph()
@@ -467,7 +474,7 @@ class _ExportCommand(TyperCommand):
 def export(
     as_: Annotated[
         list[str] | None,
-        typer.Option("--as", help="gemini-live, openai-realtime, stepfun-realtime, messages-jsonl."),
+        typer.Option("--as", help="A target, one of those below."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the pack, or .zip file; must not hold anything yet.")

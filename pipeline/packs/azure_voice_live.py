@@ -229,6 +229,7 @@ def event_faults(document: Document) -> list[Fault]:
 
 
 TARGET = Target(
+    about="Azure Voice Live: session.update with a neural voice, its style and prosody.",
     export=session_update,
     faults=faults,
     instructions=instructions,

@@ -219,6 +219,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
 
 
 TARGET = Target(
+    about="Character cards, V2 and V3, as JSON and as a picture that carries both.",
     export=cards,
     faults=faults,
     instructions=instructions,

@@ -67,6 +67,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
 
 
 TARGET = Target(
+    about="Covo-Audio: the Qwen ChatML system turn and sampling.",
     export=dialogue,
     faults=faults,
     instructions=instructions,

@@ -120,6 +120,7 @@ def event_faults(document: Document) -> list[Fault]:
 
 
 TARGET = Target(
+    about="Doubao realtime: the StartSession payload.",
     export=start_session,
     faults=faults,
     instructions=instructions,

@@ -213,6 +213,7 @@ def event_faults(document: Document) -> list[Fault]:
 
 
 TARGET = Target(
+    about="ElevenLabs Agents: the body that makes an agent, and a call's override.",
     export=agent,
     faults=faults,
     instructions=instructions,

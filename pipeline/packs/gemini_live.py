@@ -150,6 +150,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
 
 
 TARGET = Target(
+    about="Gemini Live: what the SDK connects with, and the setup message.",
     export=session,
     faults=faults,
     instructions=instructions,

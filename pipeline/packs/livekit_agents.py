@@ -129,6 +129,7 @@ def event_faults(document: Document) -> list[Fault]:
 
 MODELS = openai_realtime.TARGET.models
 TARGET = Target(
+    about="LiveKit Agents: keyword arguments of Agent, AgentSession and RealtimeModel.",
     export=arguments,
     faults=faults,
     instructions=instructions,

@@ -30,6 +30,7 @@ from pipeline.seeds import Seed
 from pipeline.store import described
 
 TARGET = "messages-jsonl"
+ABOUT = "Chat fine-tuning: personas with the conversations they are paired with, one file."
 CLIENT = """\
 from datasets import load_dataset
 examples = load_dataset("json", data_files="{file}", split="train").filter(lambda row: row["split"] == "train")

@@ -61,6 +61,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
 
 MODELS = ("gpt-5.4-mini", "gpt-5.4", "gpt-5.4-nano", "gpt-5.5", "gpt-5.2", "gpt-5.1", "gpt-4.1", "gpt-4.1-mini")
 TARGET = Target(
+    about="Open WebUI: one file of models to import.",
     export=workspace_model,
     faults=faults,
     instructions=instructions,

@@ -59,6 +59,7 @@ def _message() -> object:
 
 
 TARGET = Target(
+    about="Chat completions: system message and greeting.",
     export=chat,
     faults=faults,
     instructions=instructions,

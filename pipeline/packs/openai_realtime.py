@@ -119,6 +119,7 @@ def event_faults(document: Document) -> list[Fault]:
 
 
 TARGET = Target(
+    about="OpenAI Realtime (GA): session.update.",
     export=session_update,
     faults=faults,
     instructions=instructions,

@@ -100,6 +100,7 @@ def _quiet() -> Iterator[None]:
 
 MODELS = openai_realtime.TARGET.models
 TARGET = Target(
+    about="Pipecat: SessionProperties, and messages for a pipeline of text.",
     export=settings,
     faults=faults,
     instructions=instructions,

@@ -61,6 +61,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
 
 
 TARGET = Target(
+    about="prompts.chat's prompts.csv: one file.",
     export=row,
     faults=faults,
     instructions=instructions,

@@ -88,6 +88,7 @@ def event_faults(document: Document) -> list[Fault]:
 
 
 TARGET = Target(
+    about="Qwen-Omni realtime: session.update.",
     export=session_update,
     faults=faults,
     instructions=instructions,

@@ -131,6 +131,7 @@ def event_faults(document: Document) -> list[Fault]:
 
 
 TARGET = Target(
+    about="StepFun realtime: session.update in the flat shape.",
     export=session_update,
     faults=faults,
     instructions=instructions,

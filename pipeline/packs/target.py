@@ -50,6 +50,7 @@ class Target:
     ``export`` and ``anchor`` get the persona and the model's name; ``faults`` a document and the model's name.
     """
 
+    about: str  # a line for the command's help
     export: Callable[[Persona, str], Document]
     faults: Callable[[Document, str], list[Fault]]
     instructions: Callable[[Document], str]  # of a document: the text that the vendor's model is told
