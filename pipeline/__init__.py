@@ -12,17 +12,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pipeline.axis_files import load_axes
+    from pipeline.config import SceneSettings
     from pipeline.persona_matrix import PersonaMatrix
     from pipeline.plan import Plan, decode, make_plan
     from pipeline.plan_file import read_plan
-    from pipeline.scene_parts import SceneSettings
     from pipeline.scenes import with_scenes
     from pipeline.seeds import Seed, load_seeds
     from pipeline.store import scan_matrix, scan_pairings
     from pipeline.virtual import virtual_matrix
 
 _HOMES = {
-    "PersonaMatrix": "persona_matrix", "Plan": "plan", "SceneSettings": "scene_parts", "Seed": "seeds",
+    "PersonaMatrix": "persona_matrix", "Plan": "plan", "SceneSettings": "config", "Seed": "seeds",
     "decode": "plan", "load_axes": "axis_files", "load_seeds": "seeds", "make_plan": "plan", "read_plan": "plan_file",
     "scan_matrix": "store", "scan_pairings": "store", "virtual_matrix": "virtual", "with_scenes": "scenes",
 }  # fmt: skip

@@ -349,10 +349,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One persona with its scene, computed from the plan alone."""
+    from pipeline.config import SceneSettings
     from pipeline.packs.persona import personas
     from pipeline.packs.shortening import fitted
     from pipeline.packs.targets import TARGETS
-    from pipeline.scene_parts import SceneSettings
 
     if as_ is not None:
         _known("--as", as_, TARGETS)
@@ -381,9 +381,9 @@ def preview(
     as_json: JsonOption = False,
 ) -> None:
     """How a persona reads a line: plain, with a director's marks in each notation, and as sound."""
+    from pipeline.config import SceneSettings
     from pipeline.packs.persona import personas
     from pipeline.readings.preview import previewed
-    from pipeline.scene_parts import SceneSettings
     from pipeline.speech import spoken, write_wav
 
     frozen, seeds = _plan_and_seeds(plan, out)
@@ -413,9 +413,9 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Query the current matrix, or with --virtual one that is computed while it is read."""
+    from pipeline.config import SceneSettings
     from pipeline.plan_file import read_plan
     from pipeline.query import answer, write_answer
-    from pipeline.scene_parts import SceneSettings
     from pipeline.scenes import with_scenes
     from pipeline.virtual import virtual_matrix
 

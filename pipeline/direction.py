@@ -19,10 +19,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipeline.axes import Tone
 from pipeline.config import content_root
-from pipeline.documents import YamlFile
 from pipeline.errors import Fault, InvalidRecords
 from pipeline.schema_check import field_name
 from pipeline.seeds import Lang
+from pipeline.yaml_files import YamlFile
 
 Place = Literal["answer", "echo", "after_first", "contrast", "hesitant", "choice", "comma", "told", "last"]
 EditxTag = Literal[

@@ -25,6 +25,8 @@ Sizes, with up to 255 levels an axis: level weights < 2^18, affinities ≤ 2^8, 
 tone < 2^24, of state < 2^20, of leaves < 2^16; sums over tones < 2^56, over states < 2^60, over a leaf < 2^32.
 """
 
+import sys
+from types import ModuleType
 from typing import NamedTuple
 
 import numba as nb
@@ -32,6 +34,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.rules import Masks, Tables
+
+# With its array functions numba asks whether BLAS is there, and to that end imports all of scipy.linalg: 0.2 s of every
+# cold start, for the sake of matrices that nothing here multiplies.  It is there; code that does will import it then.
+BLAS = "scipy.linalg.cython_blas"
+if BLAS not in sys.modules:
+    sys.modules[BLAS] = ModuleType(BLAS)
+    import numba.np.arraymath  # noqa: F401
+
+    del sys.modules[BLAS]
 
 U64 = np.uint64
 U8Codes = npt.NDArray[np.uint8]

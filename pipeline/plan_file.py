@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic_core import from_json
 
 from pipeline import kernel
 from pipeline.axes import Axes
@@ -25,9 +26,9 @@ def plan_json(plan: Plan) -> str:
 def read_plan(path: Path) -> Plan:
     """A saved plan.  Raises UsageError where it is no plan, of another version, or changed since it was frozen."""
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = from_json(path.read_bytes())  # twice as fast as json, and a plan is two megabytes
         version = document["version"]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path}: not a plan that can be read ({error}); make one with `personas plan --out`"
         ) from None

@@ -20,16 +20,20 @@ def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Se
             f"{total:,} rows asked for, but these {len(caps):,} seeds have at most {sum(caps):,} distinct rows. "
             f"Ask for fewer rows, add seeds, or loosen the tightest: {listed}"
         )
-    # Rows for a common divisor 2^40 / x; x is the largest whose rows do not exceed the total.
-    low, high = 0, (max(caps) + 1) << 41
+    # Rows for a common divisor 2^40 / x that do not exceed the total: the first of the order of priority, whatever x.
+    # Once no more than a row a seed is left, the queue is quicker than closing in on the largest x.
+    low, high, rows = 0, (max(caps) + 1) << 41, [0] * len(caps)
 
     def at(x: int) -> list[int]:
         return [min(cap, (2 * w * x + (1 << 40)) >> 41) for w, cap in zip(weights, caps, strict=True)]
 
-    while high - low > 1:
+    while high - low > 1 and total - sum(rows) > len(caps):
         middle = (low + high) // 2
-        low, high = (middle, high) if sum(at(middle)) <= total else (low, middle)
-    rows = at(low)
+        more = at(middle)
+        if sum(more) <= total:
+            low, rows = middle, more
+        else:
+            high = middle
     left = total - sum(rows)
     queue = [_Priority(2 * n + 1, w, i) for i, (n, w) in enumerate(zip(rows, weights, strict=True)) if n < caps[i]]
     heapify(queue)

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.documents import TOO_DEEP, Line, find_files, json_lines
 from pipeline.errors import Fault
-from pipeline.schema_check import field_name, schema_faults
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -68,6 +67,11 @@ def stream_records(kind: Kind[R], paths: Sequence[Path], faults: list[Fault]) ->
 
 
 def _placed(kind: Kind[R], file: str, line: Line, faults: list[Fault]) -> Placed[R] | None:
+    from pipeline.schema_check import (  # jsonschema, which who only reads a plan can do without
+        field_name,
+        schema_faults,
+    )
+
     found = schema_faults(kind.schema, line.document, file, line.number)
     placed = None
     for _ in range(2):  # once with what meets the schema, then without what the model refuses

@@ -16,12 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline import __version__, charts
 from pipeline.axes import AXIS_NAMES
+from pipeline.config import SceneSettings
 from pipeline.errors import BrokenVersion
 from pipeline.matrix import Expansion
 from pipeline.pairing import FULL, LADDER, Scorer, with_tone
 from pipeline.plan import CELLS, Plan, cells_covered
 from pipeline.quality import Quality, verify
-from pipeline.scene_parts import FRAMES, LANGS, SceneSettings
+from pipeline.scene_parts import FRAMES, LANGS
 from pipeline.scenes import deployable, with_scenes
 from pipeline.store import REPORT, Source, Version, with_file, without_file
 

@@ -10,13 +10,11 @@ from typing import Literal, NamedTuple
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from pipeline import config
 from pipeline.axes import Axes, Bilingual, Meeting, Phrasings, Scenario, Wording, temperament_id
+from pipeline.config import Frame, SceneSettings
 from pipeline.rules import axis_codes
 from pipeline.seeds import Seed
 
-Frame = config.Frame
-SceneSettings = config.SceneSettings
 FRAMES: tuple[Frame, ...] = ("deploy", "scene")
 LANGS: tuple[Literal["en", "zh"], ...] = ("en", "zh")
 GAP = {"en": " ", "zh": ""}

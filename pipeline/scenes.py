@@ -15,9 +15,10 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.axes import AXIS_NAMES
+from pipeline.config import SceneSettings
 from pipeline.matrix import STEPS, level_codes, level_enums
 from pipeline.plan import Plan
-from pipeline.scene_parts import GAP, PARAGRAPHS, PART_NAMES, Part, SceneSettings, likely_states, scene_parts
+from pipeline.scene_parts import GAP, PARAGRAPHS, PART_NAMES, Part, likely_states, scene_parts
 from pipeline.seeds import Seed
 
 # What a voice model can keep in mind: English words, Chinese characters.  Where a scene is longer, these parts are left

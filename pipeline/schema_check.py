@@ -10,8 +10,9 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from pipeline.config import content_root
-from pipeline.documents import TOO_DEEP, YamlFile
+from pipeline.documents import TOO_DEEP
 from pipeline.errors import Fault
+from pipeline.yaml_files import YamlFile
 
 SHOWN_VALUE = 60
 PYTHON_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,13 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from pipeline.axes import AXIS_NAMES
-from pipeline.config import ROW_GROUP
+from pipeline.config import ROW_GROUP, SceneSettings
 from pipeline.matrix import COLUMNS, Expansion, Rows, matrix_schema
 from pipeline.plan import Plan
-from pipeline.scene_parts import SceneSettings
-from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
+
+if TYPE_CHECKING:
+    from pipeline.scenes import Scenes
 
 Parts = list[tuple[int, npt.NDArray[np.uint32]]]  # seed ordinals and variants of theirs
 OF_SEED = ("seed_id", "lang", "license", "split")
@@ -81,7 +83,9 @@ class _Source:
                 found = (met if predicate is None else met.filter(predicate)).select(wanted)
             yield found
 
-    def _scenes(self, ordinals: npt.NDArray[np.int64]) -> Scenes:
+    def _scenes(self, ordinals: npt.NDArray[np.int64]) -> "Scenes":
+        from pipeline.scenes import Scenes  # Jinja2 and all that scenes need
+
         met = {self.plan.seeds[ordinal].id for ordinal in ordinals}
         return Scenes(self.plan, [seed for seed in self.seeds if seed.id in met], self.settings)
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.config import SceneSettings
 from pipeline.errors import UsageError
 from pipeline.matrix import Expansion
 from pipeline.query import answer, write_answer
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import with_scenes
 from tests.golden_content import ROWS, golden_plan, golden_seeds
 

@@ -21,6 +21,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from pipeline.cli import main
+from pipeline.config import SceneSettings
 from pipeline.errors import UsageError
 from pipeline.packs.pack import Order as PackOrder
 from pipeline.packs.pack import write_pack
@@ -28,7 +29,6 @@ from pipeline.packs.persona import personas
 from pipeline.packs.targets import TARGETS
 from pipeline.rehearsal import LONGEST_REASON, PIECE, Order, Report, hidden, rehearse, shortened
 from pipeline.rehearsal_server import serving
-from pipeline.scene_parts import SceneSettings
 from tests.golden_content import golden_plan, golden_rows, golden_seeds
 from tests.local_servers import answering, in_a_thread
 

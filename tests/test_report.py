@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.build import accept_inputs, accept_samples, accepted_sources, obtain_plan, pair_version
-from pipeline.config import PlanConfig, RunConfig
+from pipeline.config import PlanConfig, RunConfig, SceneSettings
 from pipeline.conversations import Sample, canonical_sample
 from pipeline.errors import BrokenVersion
 from pipeline.files import write_text
@@ -18,7 +18,6 @@ from pipeline.plan import make_plan, split_id
 from pipeline.plan_file import read_plan
 from pipeline.quality import Quality, verify
 from pipeline.report import render, rewrite_report, with_report
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import deployable, with_scenes
 from pipeline.seeds import Seed
 from pipeline.store import Version, file_faults, open_version, publish, seal

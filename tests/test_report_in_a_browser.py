@@ -7,9 +7,9 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from pipeline.config import SceneSettings
 from pipeline.quality import verify
 from pipeline.report import with_report
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import with_scenes
 from pipeline.seeds import Seed
 from pipeline.store import Source, Version, sources_json, with_file

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.axes import AXIS_NAMES, Axes
+from pipeline.config import SceneSettings
 from pipeline.matrix import Expansion
 from pipeline.plan import Plan
 from pipeline.rules import axis_codes
@@ -20,7 +21,6 @@ from pipeline.scene_parts import (
     PARAGRAPHS,
     PART_NAMES,
     Part,
-    SceneSettings,
     at_the_time,
     bare,
     hanzi,

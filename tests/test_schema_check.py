@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from pipeline.documents import YamlFile
 from pipeline.schema_check import _yes_or_no, field_name, schema_faults, validator, yaml_faults
+from pipeline.yaml_files import YamlFile
 from tests.conftest import JSON, ROOT
 from tests.golden_content import GOLDEN
 

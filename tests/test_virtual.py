@@ -8,11 +8,10 @@ import polars as pl
 import pytest
 
 from pipeline.axes import AXIS_NAMES
-from pipeline.config import ROW_GROUP
+from pipeline.config import ROW_GROUP, SceneSettings
 from pipeline.matrix import Expansion
 from pipeline.plan import Plan
 from pipeline.plan_file import plan_json
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import with_scenes
 from pipeline.seeds import Seed
 from pipeline.virtual import FIRST_BATCH, virtual_matrix

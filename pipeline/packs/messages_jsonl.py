@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.axes import Axes
+from pipeline.config import Frame, SceneSettings
 from pipeline.conversations import Sample, Turn
 from pipeline.errors import DataError
 from pipeline.files import write_whole
@@ -24,7 +25,7 @@ from pipeline.packs.persona import BATCH
 from pipeline.pairing import ASSERTED
 from pipeline.plan import Plan
 from pipeline.provenance import mixing_fault
-from pipeline.scene_parts import FRAMES, GAP, Frame, SceneSettings, bare, raised
+from pipeline.scene_parts import FRAMES, GAP, bare, raised
 from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
 from pipeline.store import described

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from pipeline.config import SceneSettings
 from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.files import discard, file_sha256, write_text, write_whole
 from pipeline.packs.anchor import anchor
@@ -22,7 +23,6 @@ from pipeline.packs.shortening import fitted
 from pipeline.packs.target import Document, Target
 from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
-from pipeline.scene_parts import SceneSettings
 from pipeline.store import StoredFile, described
 
 PACK_VERSION = 2

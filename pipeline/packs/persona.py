@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from pipeline.axes import Axes, Tone
+from pipeline.config import SceneSettings
 from pipeline.plan import Plan
-from pipeline.scene_parts import SceneSettings, greeting_text
+from pipeline.scene_parts import greeting_text
 from pipeline.scenes import Scenes
 from pipeline.seeds import Seed
 

@@ -19,11 +19,11 @@ from rich.table import Table
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
+from pipeline.config import SceneSettings
 from pipeline.packs.pack import Order as PackOrder
 from pipeline.packs.pack import write_pack
 from pipeline.packs.persona import personas
 from pipeline.rehearsal import Order, rehearse
-from pipeline.scene_parts import SceneSettings
 from tests.golden_content import golden_plan, golden_rows, golden_seeds
 
 ROUNDS, SESSIONS = 9, 200  # in turn, so that what else the machine does meets both

@@ -28,7 +28,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from pipeline.axis_files import load_axes
-from pipeline.config import ROW_GROUP, RunConfig
+from pipeline.config import ROW_GROUP, RunConfig, SceneSettings
 from pipeline.conversations import Sample, canonical_sample, load_samples
 from pipeline.files import write_text
 from pipeline.matrix import matrix_schema
@@ -38,7 +38,6 @@ from pipeline.pairing import samples_table
 from pipeline.plan import make_plan
 from pipeline.plan_file import plan_json, read_plan
 from pipeline.query import write_answer
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import Scenes
 from pipeline.seeds import load_seeds
 from pipeline.store import Version, attach_pairings, build_shards, building_folder, seal, shard_ranges

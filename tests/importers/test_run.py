@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.build import check_inputs
+from pipeline.config import SceneSettings
 from pipeline.conversations import Sample, load_samples
 from pipeline.errors import UsageError
 from pipeline.importers.formats import IMPORTERS
@@ -18,7 +19,6 @@ from pipeline.importers.source import Source
 from pipeline.matrix import Expansion
 from pipeline.plan import make_plan
 from pipeline.provenance import UNKNOWN_PROVENANCE
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import with_scenes
 from pipeline.seeds import TRAITS, load_seeds
 from tests.golden_content import GOLDEN, golden_axes

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from functools import cache
 
+from pipeline.config import SceneSettings
 from pipeline.packs.persona import Persona, personas
-from pipeline.scene_parts import SceneSettings
 from pipeline.seeds import Seed
 from tests.golden_content import golden_plan, golden_rows, golden_seeds
 

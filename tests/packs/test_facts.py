@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from pipeline.config import SceneSettings
 from pipeline.packs.facts import facts
 from pipeline.packs.persona import personas
-from pipeline.scene_parts import SceneSettings
 from tests.golden_content import golden_plan, golden_rows, golden_seeds
 from tests.packs.personas import golden_persona
 

@@ -7,12 +7,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline.config import SceneSettings
 from pipeline.conversations import Sample, Turn
 from pipeline.errors import DataError, UsageError
 from pipeline.packs.messages_jsonl import write_messages
 from pipeline.packs.pack import Pack, pack_faults
 from pipeline.pairing import ASSERTED, FITS, LADDER, RUNGS, Pairer
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import with_scenes
 from pipeline.schema_check import schema_faults
 from pipeline.seeds import Seed

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import SceneSettings
 from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.packs.anchor import anchor
 from pipeline.packs.facts import facts
 from pipeline.packs.pack import Order, Pack, pack_faults, read_pack, write_pack
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.targets import TARGETS
-from pipeline.scene_parts import SceneSettings
 from pipeline.schema_check import schema_faults
 from pipeline.seeds import Seed
 from tests.golden_content import golden_plan, golden_rows, golden_seeds

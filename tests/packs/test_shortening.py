@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config import SceneSettings
 from pipeline.errors import DataError
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.shortening import CUT, LEFT_OUT_NEXT, fitted, joined, sentences, size
 from pipeline.packs.target import Limit
-from pipeline.scene_parts import FRAMES, PART_NAMES, SceneSettings
+from pipeline.scene_parts import FRAMES, PART_NAMES
 from pipeline.scenes import LEFT_OUT_FIRST
 from pipeline.seeds import Seed
 from tests.golden_content import golden_plan, golden_rows, golden_seeds

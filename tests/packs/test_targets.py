@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from pipeline.axes import Axes
+from pipeline.config import SceneSettings
 from pipeline.matrix import Expansion
 from pipeline.packs.pack import Order, write_pack
 from pipeline.packs.persona import LOUD_PLACES, SILENCE_MS, Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.plan import Plan
-from pipeline.scene_parts import SceneSettings
 from pipeline.scenes import deployable
 from pipeline.seeds import Seed
 from tests.golden_content import GOLDEN, PERSONAS, golden_plan, golden_rows, golden_seeds
