@@ -384,8 +384,16 @@ def test_wrong_usage_exits_2(arguments: list[str], said: str, capsys: pytest.Cap
     assert said in capsys.readouterr().err
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """As from a terminal: where the tests themselves run as a shell's background job, Ctrl-C would be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_reports_what_is_finished_closes_the_sockets_and_exits_130(
-    pack: Path, capsys: pytest.CaptureFixture[str]
+    pack: Path, capsys: pytest.CaptureFixture[str], ctrl_c: Callable[[], None]
 ) -> None:
     closed: list[int] = []
     seen = 0
@@ -396,7 +404,7 @@ def test_ctrl_c_reports_what_is_finished_closes_the_sockets_and_exits_130(
         if seen <= 3:
             await connection.send('{"type": "session.updated"}')
         elif seen == 6:
-            os.kill(os.getpid(), signal.SIGINT)
+            ctrl_c()
         await connection.wait_closed()
         closed.append(seen)
 
@@ -408,7 +416,7 @@ def test_ctrl_c_reports_what_is_finished_closes_the_sockets_and_exits_130(
 
 
 def test_the_served_url_is_printed_and_ctrl_c_ends_it(
-    pack: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pack: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[[], None]
 ) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
     with socket() as free:
@@ -420,7 +428,7 @@ def test_the_served_url_is_printed_and_ctrl_c_ends_it(
         while not reports or "connection refused: nobody listens there" in reports[-1].rejected:
             reports.append(rehearse(Order(pack, f"ws://127.0.0.1:{port}", key=KEY)))
         reports.append(rehearse(Order(pack, f"ws://127.0.0.1:{port}", key="wrong")))
-        os.kill(os.getpid(), signal.SIGINT)
+        ctrl_c()
 
     other = threading.Thread(target=meanwhile)
     other.start()
