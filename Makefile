@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: matrix test check compiled bench schemas clean help
+.PHONY: matrix test check compiled coverage bench schemas clean help
 
 help:  ## say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -14,6 +14,9 @@ matrix: $(VENV)/.run  ## set up, then build the default matrix into data/
 
 test: $(VENV)/.dev  ## set up with test tools, then run all tests and checks
 	$(MAKE) -j2 check compiled
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+coverage: $(VENV)/.dev  ## the tests again with their coverage, which makes them half as slow again
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=93
 
 check: $(VENV)/.dev  ## style, types, one-way imports, schemas
