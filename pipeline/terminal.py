@@ -1,0 +1,25 @@
+"""What a person or a program sees of a command: answers on standard output, all else on standard error."""
+
+import json
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+console = Console(highlight=False, soft_wrap=True)
+WHOLE_IDS = 1_000  # columns of a table that is not folded: what it names is copied into other commands
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_rows(rows: "DataFrame", width: int) -> None:
+    import polars as pl
+
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
+                   tbl_width_chars=width, fmt_str_lengths=60):  # fmt: skip
+        console.print(str(rows), markup=False)
+
+
+def print_json(document: object) -> None:
+    print(json.dumps(document, ensure_ascii=False, default=str))
