@@ -44,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except PersonasError as error:
-        notes.print(f"personas: {error}", markup=False)
+        notes.print(f"personas: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
         if error.filename is None:
             raise  # not about a path that the user named
-        notes.print(f"personas: {error.filename}: {error.strerror}; check the path", markup=False)
+        notes.print(f"personas: {error.filename}: {error.strerror}; check the path")
         sys.exit(UsageError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         notes.print("personas: interrupted; what is finished is kept, the same command goes on from there")

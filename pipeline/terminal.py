@@ -8,9 +8,11 @@ from rich.console import Console
 if TYPE_CHECKING:
     from polars import DataFrame
 
-console = Console(highlight=False, soft_wrap=True)
 WHOLE_IDS = 1_000  # columns of a table that is not folded: what it names is copied into other commands
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+# Texts of seeds and names of files are data: "a[1]" is printed as it is, and so is ":ship:".
+console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+notes = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def print_rows(rows: "DataFrame", width: int) -> None:
@@ -18,7 +20,7 @@ def print_rows(rows: "DataFrame", width: int) -> None:
 
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
                    tbl_width_chars=width, fmt_str_lengths=60):  # fmt: skip
-        console.print(str(rows), markup=False)
+        console.print(str(rows))
 
 
 def print_json(document: object) -> None:

@@ -80,7 +80,7 @@ def validate(
         print_json({"faults": [vars(fault) for fault in sorted(faults)]})
     else:
         for fault in sorted(faults):
-            console.print(str(fault), markup=False)
+            console.print(str(fault))
         console.print(f"{len(faults):,} faults" if faults else "no faults")
     raise typer.Exit(1 if faults else 0)
 

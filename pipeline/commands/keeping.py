@@ -33,7 +33,7 @@ def report(
     if as_json:
         print_json({"report": str(file)})
     else:
-        console.print(str(file), soft_wrap=True)
+        console.print(str(file))
     if open_:
         typer.launch(str(file))
 
@@ -62,7 +62,7 @@ def verify(
         print_json({"path": what, "faults": faults, "quality": quality.as_dict() if quality else None})
     else:
         for fault in faults:
-            console.print(fault, markup=False)
+            console.print(fault)
         if quality is not None:
             triples = own = ""
             if quality.triples_feasible:

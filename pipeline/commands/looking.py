@@ -46,7 +46,7 @@ def show(
         print_json({**rows.row(0, named=True), "scene": persona.scene})
     else:
         facts = " · ".join(f"{name} {value}" for name, value in rows.row(0, named=True).items() if value is not None)
-        console.print(f"{facts}\n\n{persona.scene}", markup=False)
+        console.print(f"{facts}\n\n{persona.scene}")
 
 
 @app.command(epilog="Example: personas preview 4294967296 --line 2 --wav line.wav")
@@ -75,9 +75,9 @@ def preview(
         print_json({"persona_id": persona_id, "line": line, **shown, "wav": str(wav) if wav else None})
         return
     for notation, text in shown.items():
-        console.print(f"{notation}\n  {text}\n", markup=False)
+        console.print(f"{notation}\n  {text}\n")
     if wav is not None:
-        console.print(str(wav), markup=False)
+        console.print(str(wav))
 
 
 @app.command(
@@ -116,7 +116,7 @@ def query(
         if as_json:
             print_json({"rows": height, "file": str(to)})
         else:
-            console.print(f"{height:,} rows, {to.stat().st_size / 1e6:,.1f} MB: {to}", markup=False)
+            console.print(f"{height:,} rows, {to.stat().st_size / 1e6:,.1f} MB: {to}")
         return
     found = answer(rows, sql)
     if as_json:

@@ -130,7 +130,7 @@ def export(
         _show_choice(version, choice, as_json)
         return
     for note in choice.notes:
-        notes.print(note, markup=False)
+        notes.print(note)
     pack = write(version, choice.rows, asked, targets[0], out, sys.stderr.isatty())
     if as_json:
         print_json(pack.model_dump(include={"pack", "personas", "checked", "licenses"}))
@@ -164,7 +164,7 @@ def _export_saved(run: "RunConfig", name: str, targets: Sequence[str], as_json: 
     with prefect_server():
         result = packs(run, (name,), tuple(targets), progress=sys.stderr.isatty())
     for note in result.notes:
-        notes.print(note, markup=False)
+        notes.print(note)
     if as_json:
         print_json({"packs": [pack.model_dump() for pack in result.packs]})
         return
@@ -178,8 +178,8 @@ def _tell_pack(pack: "Exported") -> None:
     unchanged = "" if pack.changed else "; nothing has changed"
     console.print(f"{pack.personas:,} personas of {pack.seeds:,} seeds, {', '.join(pack.licenses)}{unchanged}")
     if not pack.checked and pack.target in TARGETS:
-        console.print("not held against the vendor's types: install persona-matrix[check]", markup=False)
-    console.print(pack.pack if pack.pack.endswith(".zip") else str(Path(pack.pack) / "pack.json"), markup=False)
+        console.print("not held against the vendor's types: install persona-matrix[check]")
+    console.print(pack.pack if pack.pack.endswith(".zip") else str(Path(pack.pack) / "pack.json"))
 
 
 def _show_choice(version: "Version", choice: "Choice", as_json: bool) -> None:
@@ -192,5 +192,5 @@ def _show_choice(version: "Version", choice: "Choice", as_json: bool) -> None:
         return
     print_rows(shown, WHOLE_IDS)
     for note in choice.notes:
-        console.print(note, markup=False)
+        console.print(note)
     console.print(f"{shown.height:,} personas of {seeds:,} seeds, {', '.join(owned)}; nothing is written")

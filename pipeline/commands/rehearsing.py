@@ -105,7 +105,7 @@ def _print_rehearsal(found: "Report") -> None:
         table.add_row(what, *("–" if value is None else f"{value:,.1f}" for value in latency.model_dump().values()))
     console.print(table)
     for reason, times in list(found.rejected.items())[:REASONS_SHOWN]:
-        console.print(f"{times:>7,} rejected: {reason}", markup=False)
+        console.print(f"{times:>7,} rejected: {reason}")
     if len(found.rejected) > REASONS_SHOWN:
         console.print(f"… and {len(found.rejected) - REASONS_SHOWN:,} reasons more; --report FILE writes all")
     if found.budget_ms is not None:
