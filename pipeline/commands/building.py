@@ -4,16 +4,20 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 from typer.core import TyperCommand
 
-from pipeline.commands.options import ConfigOption, JsonOption, OutOption, RowsOption, refuse_unknown
+from pipeline.commands.flow_server import flow_server
+from pipeline.commands.options import ConfigOption, JsonOption, OutOption, RowsOption
 from pipeline.config import content_root, read_config
 from pipeline.errors import UsageError
 from pipeline.terminal import console, notes, print_json
+
+if TYPE_CHECKING:
+    from pipeline.plan import Plan
 
 app = typer.Typer()
 
@@ -38,11 +42,9 @@ def build(
     run = read_config(config, rows=rows, out=out, workers=workers)
     with exclusive(run.out):  # to say so at once; the flow holds it
         pass
-    notes.print("starting the flow (about ten seconds; a minute the first time)")
-    from flows.build import build as build_flow
-    from flows.server import prefect_server
+    with flow_server():
+        from flows.build import build as build_flow
 
-    with prefect_server():
         result = build_flow(run, progress=sys.stderr.isatty())
     if as_json:
         print_json(result.model_dump())
@@ -141,12 +143,13 @@ def import_(
 
     What the source does not tell stays open; what cannot be read is set aside with its reason.
     """
+    from pipeline.documents import refuse_unknown
     from pipeline.importers.formats import IMPORTERS
     from pipeline.importers.run import run_import
     from pipeline.importers.settings import ImportSettings
     from pipeline.provenance import spdx_expression
 
-    refuse_unknown("--from", from_, IMPORTERS)
+    refuse_unknown("--from", [from_], IMPORTERS)
     try:
         if license is not None:
             license = spdx_expression(license)
@@ -209,12 +212,17 @@ def plan(
     for of in CELLS:
         covered, feasible = cells_covered(made, of)
         met[of] = {"covered": covered, "feasible": feasible}
-    covering = len(made.coverage.seeds)
-    own = made.report["own"]
-    summary = {"plan": made.id, "base_rows": made.base_rows, "coverage_rows": covering, **met, "own": own}
     if as_json:
-        print_json(summary | {"axes": made.report["axes"]})
+        print_json({"plan": made.id, "base_rows": made.base_rows, "coverage_rows": len(made.coverage.seeds), **met,
+                    "own": made.report["own"], "axes": made.report["axes"]})  # fmt: skip
         return
+    _print_plan(made, met)
+    if out is not None:
+        console.print(str(out))
+
+
+def _print_plan(made: "Plan", met: dict[str, dict[str, int]]) -> None:
+    own = made.report["own"]
     table = Table("axis", "levels", "authored → attainable", "attainable → fitted", "furthest from its target")
     for name, axis in made.report["axes"].items():
         worst = max(axis["levels"], key=lambda level: abs(axis["levels"][level][0] - axis["levels"][level][2]))
@@ -229,15 +237,14 @@ def plan(
     console.print(table)
     told = [f"{cells['covered']:,} of {cells['feasible']:,} feasible {what}" for what, cells in met.items()]
     counted = " and ".join(told if met["triples"]["feasible"] else told[:1])
-    console.print(f"plan {made.id}: {counted} covered at {made.base_rows:,} rows, {covering:,} coverage rows")
+    console.print(f"plan {made.id}: {counted} covered at {made.base_rows:,} rows, "
+                  f"{len(made.coverage.seeds):,} coverage rows")  # fmt: skip
     console.print(f"from {own['from']:,} rows on, a seed has every pair of domain and tone family that it can take; "
                   f"{own['rows']:,} of the coverage rows are for that")  # fmt: skip
     for what, cells in met.items():
         if cells["covered"] < cells["feasible"]:
             missing = cells["feasible"] - cells["covered"]
             console.print(f"{missing:,} {what} need more rows than {made.base_rows:,}; ask for more to cover them")
-    if out is not None:
-        console.print(str(out))
 
 
 @app.command(epilog="Example: personas pair conversations.jsonl")
@@ -249,7 +256,7 @@ def pair(
     """Pair the current matrix with conversation samples: a new version with the same rows."""
     from pipeline.build import pair_current
 
-    version = pair_current(read_config(None, out=out).out, samples, lambda step: print(f"{step} …", file=sys.stderr))
+    version = pair_current(read_config(None, out=out).out, samples, lambda step: notes.print(f"{step} …"))
     manifest, by_rung = version.manifest, version.scan_pairings().group_by("rung").len().sort("rung").collect()
     if as_json:
         counts = dict(by_rung.iter_rows())

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,10 @@ from pipeline.commands.options import JsonOption, OutOption, matrix_at
 from pipeline.config import content_root
 from pipeline.errors import UsageError
 from pipeline.terminal import console, print_json
+
+if TYPE_CHECKING:
+    from pipeline.quality import Quality
+    from pipeline.store import Version
 
 app = typer.Typer()
 
@@ -24,9 +28,9 @@ def report(
 ) -> None:
     """Where the report of a version stands; written if it is not there yet."""
     from pipeline.report import rewrite_report
-    from pipeline.store import REPORT, open_version
+    from pipeline.store import REPORT
 
-    version = matrix_at(out) if path is None else open_version(path)
+    version = _version(path, out)
     file = version.folder / REPORT
     if rewrite or not file.is_file():
         version = rewrite_report(version, os.cpu_count() or 1)
@@ -47,7 +51,6 @@ def verify(
     """Hold a matrix version or a pack against its manifest: every byte, rule, lock, double and certified pair."""
     from pipeline.packs.pack import pack_faults
     from pipeline.quality import verify as verify_version
-    from pipeline.store import open_version
 
     if path is not None and not path.exists():
         raise UsageError(f"{path}: no such folder or file; name a version under data/matrix, or a pack")
@@ -55,7 +58,7 @@ def verify(
     if path is not None and not (path / "manifest.json").is_file():
         faults, what = pack_faults(path), str(path)
     else:
-        version = matrix_at(out) if path is None else open_version(path)
+        version = _version(path, out)
         faults, quality = verify_version(version, os.cpu_count() or 1, progress=not as_json)
         what = str(version.folder)
     if as_json:
@@ -64,19 +67,29 @@ def verify(
         for fault in faults:
             console.print(fault)
         if quality is not None:
-            triples = own = ""
-            if quality.triples_feasible:
-                triples = f"and {quality.triples_covered:,} of {quality.triples_feasible:,} feasible triples "
-            if quality.own_seeds:
-                own = (f"{quality.own_seeds:,} seeds lack {quality.own_missed} of the pairs of domain and tone family "
-                       "that they can take; ")  # fmt: skip
-            console.print(
-                f"{quality.rows:,} rows; {quality.broken_rules} break a rule, {quality.broken_locks} a lock, "
-                f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible "
-                f"pairs {triples}occur; {own}total variation to attainable shares at most {quality.worst_distance:.4f}"
-            )
+            _print_quality(quality)
         console.print(f"{what}: {len(faults)} faults" if faults else f"{what}: whole")
     raise typer.Exit(1 if faults else 0)
+
+
+def _version(path: Path | None, out: Path | None) -> "Version":
+    from pipeline.store import open_version
+
+    return matrix_at(out) if path is None else open_version(path)
+
+
+def _print_quality(quality: "Quality") -> None:
+    triples = own = ""
+    if quality.triples_feasible:
+        triples = f"and {quality.triples_covered:,} of {quality.triples_feasible:,} feasible triples "
+    if quality.own_seeds:
+        own = (f"{quality.own_seeds:,} seeds lack {quality.own_missed} of the pairs of domain and tone family "
+               "that they can take; ")  # fmt: skip
+    console.print(
+        f"{quality.rows:,} rows; {quality.broken_rules} break a rule, {quality.broken_locks} a lock, "
+        f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible "
+        f"pairs {triples}occur; {own}total variation to attainable shares at most {quality.worst_distance:.4f}"
+    )
 
 
 @app.command(epilog="Example: personas schemas --check")

@@ -2,17 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pipeline.commands.options import FrameOption, JsonOption, OutOption, PlanOption, matrix_at, refuse_unknown
-from pipeline.config import read_config
+from pipeline.commands.options import FrameOption, JsonOption, OutOption, PlanOption, matrix_at
+from pipeline.config import SceneSettings, read_config
 from pipeline.terminal import console, print_json, print_rows
 
 if TYPE_CHECKING:
-    from polars import DataFrame
-
+    from pipeline.packs.persona import Persona
     from pipeline.plan import Plan
     from pipeline.seeds import Seed
 
@@ -29,23 +28,20 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """One persona with its scene, computed from the plan alone."""
-    from pipeline.config import SceneSettings
-    from pipeline.packs.persona import personas
+    from pipeline.documents import refuse_unknown
     from pipeline.packs.shortening import fitted
     from pipeline.packs.targets import TARGETS
 
     if as_ is not None:
-        refuse_unknown("--as", as_, TARGETS)
-    frozen, seeds = _plan_and_seeds(plan, out)
-    rows = _row(frozen, persona_id)
-    (persona,) = personas(rows, frozen, seeds, SceneSettings(frame=frame))
+        refuse_unknown("--as", [as_], TARGETS)
+    row, persona = _persona(persona_id, SceneSettings(frame=frame), plan, out)
     if as_ is not None:
         target = TARGETS[as_]
         print_json(target.export(fitted(persona, target.limit)[0], target.models[0]))
     elif as_json:
-        print_json({**rows.row(0, named=True), "scene": persona.scene})
+        print_json({**row, "scene": persona.scene})
     else:
-        facts = " · ".join(f"{name} {value}" for name, value in rows.row(0, named=True).items() if value is not None)
+        facts = " · ".join(f"{name} {value}" for name, value in row.items() if value is not None)
         console.print(f"{facts}\n\n{persona.scene}")
 
 
@@ -61,13 +57,10 @@ def preview(
     as_json: JsonOption = False,
 ) -> None:
     """How a persona reads a line: plain, with a director's marks in each notation, and as sound."""
-    from pipeline.config import SceneSettings
-    from pipeline.packs.persona import personas
     from pipeline.readings.preview import previewed
     from pipeline.speech import spoken, write_wav
 
-    frozen, seeds = _plan_and_seeds(plan, out)
-    (persona,) = personas(_row(frozen, persona_id), frozen, seeds, SceneSettings())
+    _, persona = _persona(persona_id, SceneSettings(), plan, out)
     shown = previewed(persona, line)
     if wav is not None:
         write_wav(spoken(shown["ssml"], persona.seed.lang, persona.seed.gender), wav)
@@ -93,7 +86,6 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Query the current matrix, or with --virtual one that is computed while it is read."""
-    from pipeline.config import SceneSettings
     from pipeline.plan_file import read_plan
     from pipeline.query import answer, write_answer
     from pipeline.scenes import with_scenes
@@ -140,8 +132,15 @@ def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Se
     return frozen, seeds
 
 
-def _row(plan: "Plan", persona_id: int) -> "DataFrame":
+def _persona(
+    persona_id: int, settings: SceneSettings, plan: Path | None, out: Path | None
+) -> "tuple[dict[str, Any], Persona]":
+    """One row of the matrix, and the persona it makes."""
     from pipeline.matrix import Columns, persona_rows
+    from pipeline.packs.persona import personas
     from pipeline.plan import split_id
 
-    return Columns(plan).frame(persona_rows(plan, [split_id(persona_id)]))
+    frozen, seeds = _plan_and_seeds(plan, out)
+    rows = Columns(frozen).frame(persona_rows(frozen, [split_id(persona_id)]))
+    (persona,) = personas(rows, frozen, seeds, settings)
+    return rows.row(0, named=True), persona

@@ -1,13 +1,11 @@
 """Options that several commands share, and what they name."""
 
-from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.config import read_config
-from pipeline.errors import UsageError
+from pipeline.config import Frame, read_config
 
 if TYPE_CHECKING:
     from pipeline.store import Version
@@ -16,18 +14,12 @@ ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="Run s
 RowsOption = Annotated[int | None, typer.Option("--rows", help="Rows of the matrix.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder of plans and versions; default data.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
-FrameOption = Annotated[
-    Literal["deploy", "scene"], typer.Option("--frame", help="deploy: before the call; scene: state and situation too.")
-]
+FrameOption = Annotated[Frame, typer.Option("--frame", help="deploy: before the call; scene: state and situation too.")]
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="A plan file; default the current matrix's.")]
 
 
-def refuse_unknown(option: str, name: str, registry: Collection[str]) -> None:
-    if name not in registry:
-        raise UsageError(f"{option} {name}: not known; choose one of {', '.join(sorted(registry))}")
-
-
 def matrix_at(out: Path | None) -> "Version":
+    """The current matrix in ``out``, which is --out; the run's own folder where it is not given."""
     from pipeline.store import current_version
 
     return current_version(read_config(None, out=out).out)

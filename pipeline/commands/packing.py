@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from pipeline.commands.flow_server import flow_server
 from pipeline.commands.options import JsonOption, matrix_at
-from pipeline.config import read_config
+from pipeline.config import Audience, Disclosure, Frame, read_config
 from pipeline.errors import UsageError
 from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows
 
@@ -74,16 +75,16 @@ def export(
         ),
     ] = None,
     frame: Annotated[
-        Literal["deploy", "scene"] | None,
+        Frame | None,
         typer.Option("--frame", help="deploy (default): before the call; scene: state and situation too."),
     ] = None,
     disclosure: Annotated[
-        Literal["on_ask", "at_open", "at_open_and_every"] | None,
+        Disclosure | None,
         typer.Option("--disclosure", help="When it says it is an AI; default on_ask."),
     ] = None,
     crisis_line: Annotated[str | None, typer.Option("--crisis-line", help="Whom to call in an emergency.")] = None,
     audience: Annotated[
-        Literal["general", "children", "mature"] | None,
+        Audience | None,
         typer.Option("--audience", help="Who may be listening; default general."),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The vendor's model; default its newest.")] = None,
@@ -103,14 +104,15 @@ def export(
     With --saved NAME the settings are those of [packs.NAME] in personas.toml, all of its targets share one choice, and
     their packs are replaced under packs/NAME in the folder of plans and versions.
     """
-    from pipeline.exporting import choice_of, refuse_unknown, saved_choice
+    from pipeline.documents import refuse_unknown
+    from pipeline.exporting import KNOWN_TARGETS, choice_of, saved_choice
     from pipeline.exporting import export as write
 
     targets = as_ or []
-    refuse_unknown("--as", targets)
-    given = {"where": where, "like": like, "diverse": diverse, "limit": limit, "frame": frame, "audience": audience,
-             "disclosure": disclosure, "crisis_line": crisis_line, "facts": facts or None}  # fmt: skip
-    settings = {name: value for name, value in given.items() if value is not None}
+    refuse_unknown("--as", targets, KNOWN_TARGETS)
+    settings = _said({"where": where, "like": like, "diverse": diverse, "limit": limit, "frame": frame,
+                      "audience": audience, "disclosure": disclosure, "crisis_line": crisis_line,
+                      "facts": facts or None})  # fmt: skip
     if saved is None:
         asked = _asked(targets, model, settings)
         if out is None and not dry_run:
@@ -118,16 +120,17 @@ def export(
     else:
         run = read_config(None, out=data)
         asked = saved_choice(run, saved, targets)
-        for name in [*settings, *(name for name, value in (("out", out), ("model", model)) if value is not None)]:
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option}: goes not with --saved; write it under [packs.{saved}] in personas.toml")
+        said = _said({**settings, "out": out, "model": model})
+        if said:
+            option = _option(next(iter(said)))
+            raise UsageError(f"{option}: goes not with --saved; write it under [packs.{saved}] in personas.toml")
         if not dry_run:
             _export_saved(run, saved, targets, as_json)
             return
     version = matrix_at(data)
     choice = choice_of(version, asked)
     if dry_run or out is None:
-        _show_choice(version, choice, as_json)
+        _print_choice(version, choice, as_json)
         return
     for note in choice.notes:
         notes.print(note)
@@ -135,7 +138,15 @@ def export(
     if as_json:
         print_json(pack.model_dump(include={"pack", "personas", "checked", "licenses"}))
     else:
-        _tell_pack(pack)
+        _print_pack(pack)
+
+
+def _said(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _option(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
 
 
 def _asked(targets: Sequence[str], model: str | None, settings: dict[str, Any]) -> "PackConfig":
@@ -151,17 +162,14 @@ def _asked(targets: Sequence[str], model: str | None, settings: dict[str, Any]) 
         return PackConfig.model_validate({**settings, "targets": tuple(targets), "models": models})
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{option} {first['input']!r}: {first['msg']}") from error
+        raise UsageError(f"{_option(str(first['loc'][0]))} {first['input']!r}: {first['msg']}") from error
 
 
 def _export_saved(run: "RunConfig", name: str, targets: Sequence[str], as_json: bool) -> None:
     matrix_at(run.out)  # to say at once that there is none; the flow opens it again
-    notes.print("starting the flow (about ten seconds; a minute the first time)")
-    from flows.packs import packs
-    from flows.server import prefect_server
+    with flow_server():
+        from flows.packs import packs
 
-    with prefect_server():
         result = packs(run, (name,), tuple(targets), progress=sys.stderr.isatty())
     for note in result.notes:
         notes.print(note)
@@ -169,10 +177,10 @@ def _export_saved(run: "RunConfig", name: str, targets: Sequence[str], as_json: 
         print_json({"packs": [pack.model_dump() for pack in result.packs]})
         return
     for pack in result.packs:
-        _tell_pack(pack)
+        _print_pack(pack)
 
 
-def _tell_pack(pack: "Exported") -> None:
+def _print_pack(pack: "Exported") -> None:
     from pipeline.packs.targets import TARGETS
 
     unchanged = "" if pack.changed else "; nothing has changed"
@@ -182,7 +190,7 @@ def _tell_pack(pack: "Exported") -> None:
     console.print(pack.pack if pack.pack.endswith(".zip") else str(Path(pack.pack) / "pack.json"))
 
 
-def _show_choice(version: "Version", choice: "Choice", as_json: bool) -> None:
+def _print_choice(version: "Version", choice: "Choice", as_json: bool) -> None:
     from pipeline.exporting import licenses, overview
 
     shown, owned = overview(choice.rows, version.seeds()), licenses(choice.rows)
