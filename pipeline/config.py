@@ -36,6 +36,7 @@ class PlanConfig(BaseModel):
 
 
 Frame = Literal["deploy", "scene"]
+Disclosure = Literal["on_ask", "at_open", "at_open_and_every"]
 Audience = Literal["general", "children", "mature"]
 
 
@@ -45,7 +46,7 @@ class SceneSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     frame: Frame = Field("deploy", description="deploy: what an app can know before the call.")
-    disclosure: Literal["on_ask", "at_open", "at_open_and_every"] = "on_ask"
+    disclosure: Disclosure = "on_ask"
     crisis_line: str | None = Field(None, min_length=1, max_length=80, description="Never invented: only if given.")
     audience: Audience = Field("general", description="Who may be listening; only mature apps get what is rated so.")
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -27,6 +27,13 @@ def nearest(wanted: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = get_close_matches(wanted, names, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names[:40])}."
+
+
+def refuse_unknown(option: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Raises UsageError for the first of an option's ``names`` that is none of the few ``known``, and lists these."""
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option} {name}: not known; choose one of {', '.join(sorted(known))}")
 
 
 def find_files(paths: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:

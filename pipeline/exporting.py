@@ -6,7 +6,7 @@
 <out>/packs/.lock                       held by the one rebuild at work
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.choice import LIKENESS, Choice, choose
 from pipeline.config import PackConfig, RunConfig
-from pipeline.documents import nearest
+from pipeline.documents import nearest, refuse_unknown
 from pipeline.errors import DataError, UsageError
 from pipeline.files import discard, file_sha256, replace_folder, write_whole
 from pipeline.matrix import COLUMNS
@@ -46,20 +46,13 @@ class Exported(BaseModel):
     changed: bool = True
 
 
-def refuse_unknown(option: str, names: Collection[str]) -> None:
-    """Raises UsageError for a target that there is none of."""
-    for name in names:
-        if name not in KNOWN_TARGETS:
-            raise UsageError(f"{option} {name}: not known; choose one of {', '.join(sorted(KNOWN_TARGETS))}")
-
-
 def saved_choice(config: RunConfig, name: str, targets: Sequence[str] = ()) -> PackConfig:
     """The choice saved under ``name``.  Raises UsageError where it, or one of ``targets``, is not there."""
     if name not in config.packs:
         there = nearest(name, config.packs) if config.packs else f"write it under [packs.{name}] in personas.toml"
         raise UsageError(f"--saved {name}: no such choice. {there}")
     asked = config.packs[name]
-    refuse_unknown(f"packs.{name}.targets:", asked.targets)
+    refuse_unknown(f"packs.{name}.targets:", asked.targets, KNOWN_TARGETS)
     for target in targets:
         if target not in asked.targets:
             raise UsageError(f"--as {target}: packs.{name} has the targets {', '.join(asked.targets)}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import MAX_LINE_BYTES, canonical_json, find_files, json_lines, nearest
+from pipeline.documents import MAX_LINE_BYTES, canonical_json, find_files, json_lines, nearest, refuse_unknown
 from pipeline.errors import Fault, UsageError
 from tests.conftest import JSON
 
@@ -165,3 +165,9 @@ def test_one_document_has_one_spelling_whatever_the_order_of_its_keys(document: 
 
 def test_the_one_spelling_is_compact_and_keeps_characters() -> None:
     assert canonical_json({"b": [1, "寄"], "a": None}) == '{"a":null,"b":[1,"寄"]}'
+
+
+def test_the_first_name_that_is_not_known_is_refused_and_those_that_are_listed() -> None:
+    with pytest.raises(UsageError, match=r"^--as docx: not known; choose one of csv, png$"):
+        refuse_unknown("--as", ["png", "docx", "txt"], {"png", "csv"})
+    refuse_unknown("--as", ["png", "csv"], {"png", "csv"})
