@@ -7,7 +7,6 @@ such as audio, is taken in silence.
 """
 
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, NamedTuple, Protocol, get_args
@@ -18,7 +17,7 @@ from openai.types import realtime as ga
 from openai.types.beta import realtime as flat
 
 from pipeline.errors import Fault
-from pipeline.packs import openai_realtime, stepfun_realtime
+from pipeline.packs import gemini_live, openai_realtime, stepfun_realtime
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document
 
@@ -85,22 +84,10 @@ def _by_type(union: Any) -> dict[str, type]:
     return {get_args(member.model_fields["type"].annotation)[0]: member for member in members}
 
 
-def _ga_update_faults(event: Document) -> list[Fault]:
-    found = sdk_faults(ga.SessionUpdateEvent, event, "session.update")
-    return found or openai_realtime.faults(_without_nulls(event))
-
-
-def _without_nulls(value: Any) -> Any:
-    """An optional field may be null; the check of ranges knows only fields that are there or not."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return value
-
-
 GA = Shape(
     "openai-realtime",
     _by_type(ga.RealtimeClientEvent),
-    _ga_update_faults,
+    openai_realtime.faults,
     {"type": "realtime", "output_modalities": ["audio"], "instructions": ""},
     "output_modalities",
     ("conversation.item.added", "conversation.item.done"),
@@ -282,7 +269,7 @@ def setup_faults(setup: Any) -> list[Fault]:
     if strange:
         belongs = "it belongs under generationConfig" if strange[0] in _aliases(gemini.GenerationConfig) else ""
         return [Fault("setup", 0, strange[0], belongs or "the API does not know this key", "Move or remove it.")]
-    return _gemini_faults(gemini.LiveConnectConfig, config)
+    return gemini_live.type_faults(gemini.LiveConnectConfig, config, "")
 
 
 for _built in (gemini.LiveConnectConfig, gemini.LiveClientContent, gemini.LiveClientRealtimeInput,
@@ -290,17 +277,8 @@ for _built in (gemini.LiveConnectConfig, gemini.LiveClientContent, gemini.LiveCl
     _built.model_rebuild()
 
 
-def _gemini_faults(sdk_type: Any, document: Any) -> list[Fault]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return sdk_faults(sdk_type, document, "")
-    except UserWarning as warning:
-        return [Fault("", 0, "", str(warning), "See the SDK's types.")]
-
-
 GEMINI_MESSAGES: dict[str, Callable[[Any], list[Fault]]] = {
-    "clientContent": lambda content: _gemini_faults(gemini.LiveClientContent, content),
-    "realtimeInput": lambda content: _gemini_faults(gemini.LiveClientRealtimeInput, content),
-    "toolResponse": lambda content: _gemini_faults(gemini.LiveClientToolResponse, content),
+    "clientContent": lambda content: gemini_live.type_faults(gemini.LiveClientContent, content, ""),
+    "realtimeInput": lambda content: gemini_live.type_faults(gemini.LiveClientRealtimeInput, content, ""),
+    "toolResponse": lambda content: gemini_live.type_faults(gemini.LiveClientToolResponse, content, ""),
 }

@@ -224,8 +224,9 @@ def faults(document: Document, model: str = "") -> list[Fault]:
 
 
 def event_faults(document: Document) -> list[Fault]:
-    part = "ClientEventResponseCreate" if document["type"] == "response.create" else "ClientEventConversationItemCreate"
-    return schema_faults(f"vendor/azure-voice-live#{part}", document, document["type"], 0)
+    kind = str(document.get("type"))
+    part = "ClientEventResponseCreate" if kind == "response.create" else "ClientEventConversationItemCreate"
+    return schema_faults(f"vendor/azure-voice-live#{part}", document, kind, 0)
 
 
 TARGET = Target(

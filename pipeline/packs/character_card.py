@@ -196,8 +196,8 @@ def instructions(document: Document) -> str:
 def faults(document: Document, model: str = "") -> list[Fault]:
     """Against the closed schemas in schemas/vendor/; then macros that are not ours, and cards that differ."""
     found = [
-        *schema_faults("vendor/chara-card-v2", document["v2"], "v2", 0),
-        *schema_faults("vendor/chara-card-v3", document["v3"], "v3", 0),
+        *schema_faults("vendor/chara-card-v2", document.get("v2"), "v2", 0),
+        *schema_faults("vendor/chara-card-v3", document.get("v3"), "v3", 0),
     ]
     if found:
         return found

@@ -12,6 +12,8 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
+from pydantic import BaseModel
+
 from pipeline.errors import Fault
 from pipeline.packs.anchor import anchor
 from pipeline.packs.openai_realtime import speaking_speed
@@ -77,6 +79,20 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "agent": {"first_message": True, "language": True, "prompt": {"prompt": True}},
     "tts": {"model_id": True, "voice_id": True, "stability": True, "speed": True},
 }
+
+
+class _Create(BaseModel):
+    """What the API takes; the SDK's client has it as keyword arguments, not as a type."""
+
+    name: str
+    tags: list[str] = []
+    conversation_config: dict[str, Any]
+    platform_settings: dict[str, Any] = {}
+
+
+class _Agent(BaseModel):
+    create: _Create
+    start: dict[str, Any]
 
 
 def agent(persona: Persona, model: str = MODELS[0]) -> Document:
@@ -148,12 +164,11 @@ def faults(document: Document, model: str = "") -> list[Fault]:
         ConversationInitiationClientDataRequestInput,
     )
 
+    found = sdk_faults(_Agent, document, "agent")
+    if found:
+        return found
     create, start = document["create"], dict(document["start"])
-    name = str(create.get("name"))
-    found = [
-        Fault(name, 0, f"create.{key}", "the API does not know this key", "Remove it.")
-        for key in create.keys() - {"name", "tags", "conversation_config", "platform_settings"}
-    ]
+    name = create["name"]
     found += _within(
         "create.conversation_config", sdk_faults(ConversationalConfig, create["conversation_config"], name)
     )
@@ -170,15 +185,16 @@ def _within(path: str, found: list[Fault]) -> list[Fault]:
 
 
 def _beyond_types(config: dict[str, Any], start: dict[str, Any]) -> list[tuple[str, str, str]]:
-    told, tts, turn = config["agent"], config.get("tts", {}), config.get("turn", {})
+    told, tts, turn = (config.get(part) or {} for part in ("agent", "tts", "turn"))
+    prompt = (told.get("prompt") or {}).get("prompt")
     found = []
     ranges = (
-        ("tts.speed", tts.get("speed", 1.0), SLOWEST, FASTEST),
-        ("tts.stability", tts.get("stability", USUAL_STABILITY), 0, 1),
-        ("turn.turn_timeout", turn.get("turn_timeout", ORDINARY_TIMEOUT_S), 1, 30),
+        ("tts.speed", tts.get("speed"), SLOWEST, FASTEST),
+        ("tts.stability", tts.get("stability"), 0, 1),
+        ("turn.turn_timeout", turn.get("turn_timeout"), 1, 30),
     )
     for field, value, least, most in ranges:
-        if not least <= value <= most:
+        if value is not None and not least <= value <= most:
             found.append((f"create.conversation_config.{field}", f"{value} is not in {least}–{most}", "Clamp it."))
     refused = {"en": ("eleven_flash_v2_5", "eleven_turbo_v2_5")}.get(
         told.get("language", "en"), ("eleven_flash_v2", "eleven_turbo_v2")
@@ -186,15 +202,15 @@ def _beyond_types(config: dict[str, Any], start: dict[str, Any]) -> list[tuple[s
     if tts.get("model_id") in refused:
         problem = f"an agent of the language {told.get('language', 'en')!r} may not have {tts['model_id']}"
         found.append(("create.conversation_config.tts.model_id", problem, "Take the other of flash v2 and v2_5."))
-    for field, text in (("first_message", told.get("first_message", "")), ("prompt", told["prompt"]["prompt"])):
-        if "{{" in text:
+    for field, text in (("first_message", told.get("first_message")), ("prompt", prompt)):
+        if "{{" in (text or ""):
             problem = "{{ begins a variable that nobody gives"
             found.append((f"create.conversation_config.agent.{field}", problem, "Set the braces apart."))
-    override = start.get("conversation_config_override", {})
+    override = start.get("conversation_config_override") or {}
     for part, names in override.items():
-        for key, value in names.items():
-            said = config.get(part, {}).get(key)
-            if value != ({"prompt": said["prompt"]} if key == "prompt" else said):
+        for key, value in (names or {}).items():
+            said = {"prompt": prompt} if key == "prompt" else (config.get(part) or {}).get(key)
+            if value != said:
                 problem = "it is not what the agent is created with"
                 found.append((f"start.conversation_config_override.{part}.{key}", problem, "Derive it from there."))
     return found

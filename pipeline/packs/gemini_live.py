@@ -9,9 +9,12 @@ message is derived from it: what belongs to generation moves under ``generationC
 import warnings
 from typing import Any
 
+from pydantic import BaseModel
+
 from pipeline.errors import Fault
 from pipeline.packs.anchor import anchor
 from pipeline.packs.persona import Persona
+from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Socket, Target
 from pipeline.packs.voices import VendorVoice, VoiceTable
 
@@ -56,14 +59,29 @@ LANGUAGES = {"en": "en-US", "zh": "cmn-CN"}
 QUICK = frozenset({"jumps-in"})
 # These are the leaves of the config that the wire message keeps under generationConfig.
 OF_GENERATION = ("responseModalities", "speechConfig")
+# Whose a turn may be; in the types it is any text.
+ROLES = ("user", "model")
+
+
+class _Connect(BaseModel):
+    model: str
+    config: dict[str, Any]
+
+
+class _Session(BaseModel):
+    connect: _Connect
+    first_message: dict[str, Any]
 
 
 def session(persona: Persona, model: str = MODELS[0]) -> Document:
     config = _config(persona)
-    generation = {name: config[name] for name in OF_GENERATION}
+    return {"connect": {"model": model, "config": config}, "first_message": _first_message(model, config)}
+
+
+def _first_message(model: str, config: dict[str, Any]) -> dict[str, Any]:
+    generation = {name: config[name] for name in OF_GENERATION if name in config}
     rest = {name: value for name, value in config.items() if name not in OF_GENERATION}
-    setup = {"model": f"models/{model}", "generationConfig": generation, **rest}
-    return {"connect": {"model": model, "config": config}, "first_message": {"setup": setup}}
+    return {"setup": {"model": f"models/{model}", "generationConfig": generation, **rest}}
 
 
 def _config(persona: Persona) -> dict[str, Any]:
@@ -108,14 +126,13 @@ def _client_content(text: str, complete: bool) -> Document:
 
 def event_faults(document: Document) -> list[Fault]:
     from google.genai.types import LiveClientContent
-    from pydantic import ValidationError
 
-    try:
-        LiveClientContent.model_validate(document["clientContent"])
-    except ValidationError as error:
-        told = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
-        return [Fault("clientContent", 0, field, problem, "See the SDK's types.") for field, problem in told]
-    return []
+    if document.keys() != {"clientContent"}:
+        return [Fault("clientContent", 0, "", "a message has this key and no other", "Send one kind at a time.")]
+    found = type_faults(LiveClientContent, document["clientContent"], "clientContent")
+    if not found and any(turn.get("role") not in ROLES for turn in document["clientContent"].get("turns") or []):
+        found.append(Fault("clientContent", 0, "turns", "a turn of neither user nor model", "Name one of them."))
+    return found
 
 
 def instructions(document: Document) -> str:
@@ -127,26 +144,37 @@ def faults(document: Document, model: str = "") -> list[Fault]:
     more than the config.
     """
     from google.genai.types import LiveConnectConfig
-    from pydantic import ValidationError
 
-    config, setup = document["connect"]["config"], document["first_message"]["setup"]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a level that an enum does not know is but a warning there
-            LiveConnectConfig.model_validate(config)
-    except ValidationError as error:
-        told = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
-        return [Fault("connect", 0, field, problem, "See the SDK's types.") for field, problem in told]
-    except UserWarning as error:
-        return [Fault("connect", 0, "config", str(error), "See the SDK's types.")]
-    found = []
-    voice = config["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"]
+    found = sdk_faults(_Session, document, "session")
+    if found:
+        return found
+    config = document["connect"]["config"]
+    found = type_faults(LiveConnectConfig, config, "connect.config")
+    if found:
+        return found
+    voice = _voice_of(config)
     if voice not in {known.id for known in VOICES.voices}:
         found.append(Fault("connect", 0, "speechConfig", f"no voice {voice!r}", "Choose one of the catalogue."))
-    said = {name: value for name, value in setup.items() if name not in {"model", "generationConfig"}}
-    if said | setup.get("generationConfig", {}) != config:
+    if document["first_message"] != _first_message(document["connect"]["model"], config):
         found.append(Fault("first_message", 0, "setup", "it is not what the config says", "Derive it from the config."))
     return found
+
+
+def type_faults(sdk_type: Any, document: Any, name: str) -> list[Fault]:
+    """Against a type of the SDK; a level that an enum of it does not know, of which it would but warn, is a fault."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return sdk_faults(sdk_type, document, name)
+    except (UserWarning, AttributeError) as error:  # of a level that is no text the enums ask its upper case
+        return [Fault(name, 0, "", str(error), "See the SDK's types.")]
+
+
+def _voice_of(config: dict[str, Any]) -> Any:
+    part = config
+    for key in ("speechConfig", "voiceConfig", "prebuiltVoiceConfig"):
+        part = part.get(key) or {}
+    return part.get("voiceName")
 
 
 TARGET = Target(

@@ -71,7 +71,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
         "realtime_model": (
             RealtimeModel,
             {
-                "model": str,
+                "model": Literal[MODELS],
                 "voice": Literal[tuple(voice.id for voice in openai_realtime.VOICES.voices)],
                 "speed": Speed,
                 "modalities": tuple[Literal["audio"]],  # text beside it was of the beta shape
@@ -85,7 +85,7 @@ def faults(document: Document, model: str = "") -> list[Fault]:
     ]
     for name, (call, types) in calls.items():
         found += _call_faults(name, call, types, document.get(name, {}))
-    return found or _pause_faults(document["agent_session"]["turn_handling"]["endpointing"])
+    return found or _pause_faults(document["agent_session"]["turn_handling"].get("endpointing", {}))
 
 
 def _call_faults(name: str, call: Callable[..., Any], types: dict[str, Any], arguments: dict[str, Any]) -> list[Fault]:
@@ -120,11 +120,11 @@ def event_faults(document: Document) -> list[Fault]:
         "generate_reply": (AgentSession.generate_reply, {"instructions": str}),
         "add_message": (ChatContext.add_message, {"role": ChatRole, "content": str}),
     }
-    ((name, arguments),) = document.items()
+    name = ", ".join(document)
     if name not in methods:
-        return [Fault(name, 0, "", "no such call", f"Use one of {', '.join(methods)}.")]
+        return [Fault(name, 0, "", "no such call", f"Make one of {', '.join(methods)}.")]
     method, types = methods[name]
-    return _call_faults(name, partial(method, None), types, arguments)
+    return _call_faults(name, partial(method, None), types, document[name])
 
 
 MODELS = openai_realtime.TARGET.models

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create and the types
 """
 
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -36,17 +36,24 @@ def faults(document: Document, model: str = "") -> list[Fault]:
     """Against the official SDK's types; and that the scene is there, without which a model answers as itself."""
     from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 
-    messages = document.get("messages")
+    messages: Any = document.get("messages")
     found = sdk_faults(list[_message()], messages, "messages")  # type: ignore[misc]  # known when it runs
     if found:
         return found
     if not messages or messages[0]["role"] != "system" or not messages[0]["content"]:
         found = [Fault("messages", 0, "0", "the scene does not come first", "Begin with a message of the system.")]
+    for place, message in enumerate(messages[1:], 1):
+        found += _content_faults(message, f"messages.{place}")
     return found + sdk_faults(CompletionCreateParamsNonStreaming, {"model": model, **document}, "chat.completions")
 
 
 def event_faults(document: Document) -> list[Fault]:
-    return sdk_faults(_message(), document, "message")
+    return sdk_faults(_message(), document, "message") or _content_faults(document, "message")
+
+
+def _content_faults(message: Document, name: str) -> list[Fault]:
+    """An assistant's content is optional in the types, for calls of tools, and any may be empty."""
+    return [] if message.get("content") else [Fault(name, 0, "content", "nothing is said", "Say it.")]
 
 
 @cache

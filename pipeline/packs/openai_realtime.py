@@ -100,22 +100,32 @@ def instructions(document: Document) -> str:
 
 
 def faults(document: Document, model: str = "") -> list[Fault]:
-    """Against the official SDK's types, and the range of speed, which they do not hold."""
+    """Against the official SDK's types; then the range of speed and the names of voices, which they do not hold."""
     from openai.types.realtime import SessionUpdateEvent
 
     name = str(document.get("event_id"))
     found = sdk_faults(SessionUpdateEvent, document, name)
-    told = document["session"].get("audio", {}).get("output", {}).get("speed", 1.0)
-    if not 0.25 <= told <= 1.5:
-        found.append(Fault(name, 0, "session.audio.output.speed", f"{told} is not in 0.25–1.5", "Clamp it."))
+    if found:
+        return found
+    spoken = (document["session"].get("audio") or {}).get("output") or {}
+    speed, voice = spoken.get("speed"), spoken.get("voice")
+    if speed is not None and not 0.25 <= speed <= 1.5:
+        found.append(Fault(name, 0, "session.audio.output.speed", f"{speed} is not in 0.25–1.5", "Clamp it."))
+    if isinstance(voice, str) and voice not in {known.id for known in VOICES.voices}:
+        found.append(Fault(name, 0, "session.audio.output.voice", f"no voice {voice!r}", "Choose one of the list."))
     return found
 
 
 def event_faults(document: Document) -> list[Fault]:
     from openai.types.realtime import ConversationItemCreateEvent, ResponseCreateEvent
 
-    sdk_type = ResponseCreateEvent if document["type"] == "response.create" else ConversationItemCreateEvent
-    return sdk_faults(sdk_type, document, document["type"])
+    kind = str(document.get("type"))
+    if kind == "response.create":
+        return sdk_faults(ResponseCreateEvent, document, kind)
+    found = sdk_faults(ConversationItemCreateEvent, document, kind)
+    if not found and not all(part.get("text") for part in document["item"]["content"] or [{}]):
+        found.append(Fault(kind, 0, "item.content", "it has no text, which the types let pass", "Say something."))
+    return found
 
 
 TARGET = Target(

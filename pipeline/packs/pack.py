@@ -1,8 +1,10 @@
 """Write a pack: configs, what is sent during a session, and pack.json with whose they are and what they hash to."""
 
 import hashlib
+import lzma
 import os
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -276,12 +278,24 @@ class _Folder:
         return file_sha256(self.path / name)
 
 
+# What zipfile raises of a damaged archive: besides its own error those of a compression or encryption that a changed
+# byte pretends, and of places in the file that are none.
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError)
+
+
 class _Zip:
     """A zip file holds one folder, of whatever name."""
 
     def __init__(self, path: Path) -> None:
-        self.archive = zipfile.ZipFile(path)
-        self.full = {name.partition("/")[2]: name for name in self.archive.namelist() if not name.endswith("/")}
+        self.path = path
+        try:
+            self.archive = zipfile.ZipFile(path)
+        except DAMAGE as error:
+            raise BrokenVersion(f"{path}: a damaged zip file: {error}") from error
+        held = [name for name in self.archive.namelist() if not name.endswith("/")]
+        self.full = {name.partition("/")[2]: name for name in held}
+        if len(self.full) < len(held):
+            raise BrokenVersion(f"{path}: more than one folder, or one file more than once; a pack is one folder")
 
     def names(self) -> list[str]:
         return sorted(self.full)
@@ -289,10 +303,17 @@ class _Zip:
     def read(self, name: str) -> bytes:
         if name not in self.full:
             raise FileNotFoundError(name)
-        return self.archive.read(self.full[name])
+        try:
+            return self.archive.read(self.full[name])
+        except DAMAGE as error:
+            raise BrokenVersion(f"{self.path}: {name} is damaged: {error}") from error
 
     def sha256(self, name: str) -> str:
-        return hashlib.sha256(self.read(name)).hexdigest()
+        """Of a file that is damaged, none."""
+        try:
+            return hashlib.sha256(self.read(name)).hexdigest()
+        except BrokenVersion:
+            return ""
 
 
 def _opened(path: Path) -> _Folder | _Zip:

@@ -56,16 +56,18 @@ def faults(document: Document, model: str = "") -> list[Fault]:
     with _quiet():
         from pipecat.services.openai.realtime.events import SessionProperties
 
-    session = document["session_properties"]
+    session = document.get("session_properties")
     found = sdk_faults(SessionProperties, session, "session_properties")
     if not found:
         found = openai_realtime.faults({"type": "session.update", "session": session})
-    found += openai_messages.faults({"messages": document["messages"]})
+    if not found and document["session_properties"].get("model") not in MODELS:
+        found.append(Fault("session_properties", 0, "model", "it is none of the vendor's", "Choose one of MODELS."))
+    found += openai_messages.faults({"messages": document.get("messages")})
     found += [
         Fault("settings", 0, key, "neither for the service nor for a context", "Remove it.")
         for key in sorted(document.keys() - {"session_properties", "messages"})
     ]
-    if not found and openai_messages.instructions(document) != session.get("instructions"):
+    if not found and openai_messages.instructions(document) != document["session_properties"].get("instructions"):
         found.append(Fault("messages", 0, "0.content", "it is not the instructions", "Derive both from the scene."))
     return found
 
@@ -79,7 +81,12 @@ def event_faults(document: Document) -> list[Fault]:
         frame = LLMMessagesAppendFrame(**document[FRAME])
     except (KeyError, TypeError) as error:
         return [Fault(FRAME, 0, "", str(error), "See the frame's fields.")]
-    return sdk_faults(list[ChatCompletionDeveloperMessageParam], frame.messages, FRAME)
+    found = sdk_faults(list[ChatCompletionDeveloperMessageParam], frame.messages, FRAME)
+    if not found and not (frame.messages and all(message["content"] for message in document[FRAME]["messages"])):
+        found.append(Fault(FRAME, 0, "messages", "nothing is said", "Say it."))
+    if not isinstance(frame.run_llm, bool):  # the frame holds no type
+        found.append(Fault(FRAME, 0, "run_llm", "it must be true or false", "Say whether the model is to answer."))
+    return found
 
 
 @contextmanager

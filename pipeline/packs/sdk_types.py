@@ -73,11 +73,12 @@ def _unlisted(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 @cache
-def _lists(model: type[BaseModel]) -> dict[str, frozenset[Any]]:
+def _lists(model: type[BaseModel]) -> dict[str, tuple[Any, ...]]:
     """For each field the values of the literals in a union with Any; none where there is no such union."""
     found = {}
     for key, field in model.model_fields.items():
         kinds = get_args(field.annotation)
         literals = [kind for kind in kinds if get_origin(kind) is Literal] if Any in kinds else []
-        found[key] = frozenset(value for kind in literals for value in get_args(kind))
+        # No set: what is given may be an array or an object, which has no hash.
+        found[key] = tuple(value for kind in literals for value in get_args(kind))
     return found

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from pipeline.axes import Axes
-from pipeline.packs.openai_realtime import EAGERNESS, FAR_FIELD, TARGET, VOICES, faults, session_update
+from pipeline.packs.openai_realtime import (
+    EAGERNESS,
+    FAR_FIELD,
+    TARGET,
+    VOICES,
+    event_faults,
+    faults,
+    session_update,
+    system_item,
+)
 from pipeline.seeds import Seed
 from tests.golden_content import golden_seeds
 from tests.packs.personas import golden_persona
@@ -135,6 +144,10 @@ def too_slow(document: Document) -> None:
     document["session"]["audio"]["output"]["speed"] = 0.2
 
 
+def unknown_voice(document: Document) -> None:
+    document["session"]["audio"]["output"]["voice"] = "Karen"
+
+
 def deep_extra(document: Document) -> None:
     document["session"]["audio"]["input"]["noise_reduction"]["depth"] = 1
 
@@ -152,6 +165,7 @@ def deep_extra(document: Document) -> None:
         (misspelt_speed, "session.audio.output.speeed"),
         (too_fast, "session.audio.output.speed"),
         (too_slow, "session.audio.output.speed"),
+        (unknown_voice, "session.audio.output.voice"),
         (deep_extra, "session.audio.input.noise_reduction.depth"),
     ],
 )
@@ -162,3 +176,15 @@ def test_a_config_the_vendor_would_refuse_or_ignore_is_a_fault(
     harm(wrong)
     found = [fault.field for fault in faults(wrong)]
     assert any(path in field for field in found)
+
+
+def test_a_reminder_without_text_is_a_fault_although_the_types_let_it_pass() -> None:
+    told = system_item(golden_persona())
+    assert event_faults(told) == []
+    told["item"]["content"][0]["text"] = ""
+    assert [fault.field for fault in event_faults(told)] == ["item.content"]
+
+
+def test_a_voice_of_the_app_s_own_is_accepted(update: Document) -> None:
+    update["session"]["audio"]["output"]["voice"] = {"id": "voice_1234"}
+    assert faults(update) == []

@@ -25,6 +25,10 @@ class Typed(TypedDict, total=False):
     free: dict[str, Any]
 
 
+class Open(BaseModel):
+    level: Literal["patient", "eager"] | Any = None
+
+
 @pytest.mark.parametrize(
     ("sdk_type", "document", "fields"),
     [
@@ -40,6 +44,9 @@ class Typed(TypedDict, total=False):
         (list[Drops | Keeps], [{"speed": 1.0, "extra": 2}], ["0.extra"]),
         (Drops, {"speed": "1.0"}, ["speed"]),
         (Drops, {"speed": True}, ["speed"]),
+        (Open, {"level": "eager"}, []),
+        (Open, {"level": "high"}, ["level"]),
+        (Open, {"level": ["eager"]}, ["level"]),
     ],
 )
 def test_what_a_type_refuses_keeps_apart_or_drops_is_a_fault(sdk_type: Any, document: Any, fields: list[str]) -> None:
