@@ -1,8 +1,9 @@
 """The anchor: a few sentences that bring a persona back when a long conversation drifts."""
 
-from pipeline.packs.persona import Persona
+from pipeline.axes import Tone
 from pipeline.scene_parts import anchor_text
 from pipeline.scenes import length
+from pipeline.seeds import Seed
 
 LONGEST = {"en": 60, "zh": 80}  # words, characters
 # Whether the role is told beside the name, and how many habits and limits: all that is wanted first, then what is given
@@ -10,12 +11,11 @@ LONGEST = {"en": 60, "zh": 80}  # words, characters
 TOLD = ((True, 2, 1), (False, 2, 1), (True, 1, 1), (True, 2, 0), (True, 1, 0), (False, 0, 0))
 
 
-def anchor(persona: Persona) -> str:
+def anchor(seed: Seed, tone: Tone) -> str:
     """Who, the tone, two habits and one limit, in at most LONGEST; of each the shortest the seed and the axes have."""
-    seed = persona.seed
-    tone = _shortest(getattr(persona.tone.direction, seed.lang), 1)
+    direction = _shortest(getattr(tone.direction, seed.lang), 1)
     texts = (
-        anchor_text(seed, role, tone, _shortest(seed.speech.habits, habits), _shortest(seed.limits, limits))
+        anchor_text(seed, role, direction, _shortest(seed.speech.habits, habits), _shortest(seed.limits, limits))
         for role, habits, limits in TOLD
     )
     fitting = next((text for text in texts if length(text) <= LONGEST[seed.lang]), None)

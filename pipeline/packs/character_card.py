@@ -18,7 +18,6 @@ from typing import Any
 from pydantic_core import to_json
 
 from pipeline.errors import Fault
-from pipeline.packs.anchor import anchor
 from pipeline.packs.card_png import card_png
 from pipeline.packs.persona import Persona
 from pipeline.packs.shortening import joined
@@ -80,7 +79,7 @@ def _data(persona: Persona) -> dict[str, Any]:
         **told,
         "first_mes": persona.greeting or "",
         "creator_notes": _notes(persona, seed.lang),
-        "post_history_instructions": anchor(persona),
+        "post_history_instructions": persona.anchor,
         "alternate_greetings": [],
         "tags": _tags(persona),
         "creator": seed.provenance.author,

@@ -8,7 +8,6 @@ StartSession 100, UpdateConfig 201, SayHello 300.
 import re
 
 from pipeline.errors import Fault
-from pipeline.packs.anchor import anchor
 from pipeline.packs.openai_realtime import speaking_speed
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
@@ -94,7 +93,7 @@ def say_hello(persona: Persona) -> Document | None:
 def update_config(persona: Persona, model: str = "") -> Document:
     """The style again, and the anchor after it: a dialog has no message that is neither party's."""
     style = _role_and_style(persona)[1]
-    return {"dialog": {"speaking_style": f"{style}{GAP[persona.seed.lang]}{anchor(persona)}".strip()}}
+    return {"dialog": {"speaking_style": f"{style}{GAP[persona.seed.lang]}{persona.anchor}".strip()}}
 
 
 def instructions(document: Document) -> str:

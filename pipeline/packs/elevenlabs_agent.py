@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.errors import Fault
-from pipeline.packs.anchor import anchor
 from pipeline.packs.openai_realtime import speaking_speed
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
@@ -147,7 +146,7 @@ def _verbatim(text: str) -> str:
 
 def reminder(persona: Persona, model: str = "") -> Document:
     """Told to the agent without a turn of its own."""
-    return {"type": "contextual_update", "text": anchor(persona)}
+    return {"type": "contextual_update", "text": persona.anchor}
 
 
 def instructions(document: Document) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.errors import Fault
-from pipeline.packs.anchor import anchor
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Socket, Target
@@ -116,7 +115,7 @@ def greeting(persona: Persona) -> Document | None:
 
 def reminder(persona: Persona, model: str = "") -> Document:
     """Turns know no system role; told without ending the turn, it is context and calls for no answer."""
-    return _client_content(anchor(persona), complete=False)
+    return _client_content(persona.anchor, complete=False)
 
 
 def _client_content(text: str, complete: bool) -> Document:

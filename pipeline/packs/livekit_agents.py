@@ -15,7 +15,6 @@ from pydantic import Field
 
 from pipeline.errors import Fault
 from pipeline.packs import openai_realtime
-from pipeline.packs.anchor import anchor
 from pipeline.packs.openai_realtime import said_first
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
@@ -51,7 +50,7 @@ def greeting(persona: Persona) -> Document | None:
 
 
 def reminder(persona: Persona, model: str = "") -> Document:
-    return {"add_message": {"role": "system", "content": anchor(persona)}}
+    return {"add_message": {"role": "system", "content": persona.anchor}}
 
 
 def instructions(document: Document) -> str:

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pipeline.errors import Fault
-from pipeline.packs.anchor import anchor
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Target
@@ -25,7 +24,7 @@ def chat(persona: Persona, model: str = "") -> Document:
 
 
 def reminder(persona: Persona, model: str = "") -> Document:
-    return {"role": "system", "content": anchor(persona)}
+    return {"role": "system", "content": persona.anchor}
 
 
 def instructions(document: Document) -> str:

@@ -5,7 +5,6 @@ official SDK.  The voice is fixed once it has spoken; the model is chosen when t
 """
 
 from pipeline.errors import Fault
-from pipeline.packs.anchor import anchor
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.target import Document, Limit, Socket, Target
@@ -91,7 +90,7 @@ def said_first(persona: Persona, text: str) -> str:
 def system_item(persona: Persona, model: str = "") -> Document:
     return {
         "type": "conversation.item.create",
-        "item": {"type": "message", "role": "system", "content": [{"type": "input_text", "text": anchor(persona)}]},
+        "item": {"type": "message", "role": "system", "content": [{"type": "input_text", "text": persona.anchor}]},
     }
 
 

@@ -17,7 +17,6 @@ from pydantic_core import to_json
 from pipeline.config import SceneSettings
 from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.files import discard, file_sha256, write_text, write_whole
-from pipeline.packs.anchor import anchor
 from pipeline.packs.facts import facts
 from pipeline.packs.notices import Owners, attribution, readme
 from pipeline.packs.persona import Persona
@@ -177,7 +176,7 @@ class _Packing:
             if reading is not None and target.reading_faults is not None:
                 found += target.reading_faults(reading)
             assert not found, f"our own event is at fault: {found[0]}"
-        return {"anchor_text": anchor(persona), **events, **({} if reading is None else {"reading": reading})}
+        return {"anchor_text": persona.anchor, **events, **({} if reading is None else {"reading": reading})}
 
     def _event_faults(self, event: Document) -> list[Any]:
         return self.target.event_faults(event) if self.target.event_faults is not None else []

@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline.axes import Axes, Tone
 from pipeline.config import SceneSettings
+from pipeline.packs.anchor import anchor
 from pipeline.plan import Plan
 from pipeline.scene_parts import greeting_text
 from pipeline.scenes import Scenes
@@ -67,6 +68,11 @@ class Persona:
     def greeting(self) -> str | None:
         """The first words of a call; none where the seed has none."""
         return greeting_text(self.seed, self.settings.disclosure)
+
+    @cached_property
+    def anchor(self) -> str:
+        """A few sentences that bring the persona back when a long conversation drifts."""
+        return anchor(self.seed, self.tone)
 
     @property
     def tone(self) -> Tone:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from pipeline.errors import Fault
 from pipeline.packs import openai_messages, openai_realtime
-from pipeline.packs.anchor import anchor
 from pipeline.packs.openai_realtime import said_first
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
@@ -37,7 +36,7 @@ def greeting(persona: Persona) -> Document | None:
 
 
 def reminder(persona: Persona, model: str = "") -> Document:
-    return _appended(anchor(persona), run_llm=False)
+    return _appended(persona.anchor, run_llm=False)
 
 
 def _appended(text: str, run_llm: bool) -> Document:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.axes import Axes
-from pipeline.packs.anchor import LONGEST, anchor
+from pipeline.packs.anchor import LONGEST
 from pipeline.scene_parts import anchor_text
 from pipeline.scenes import length
 from pipeline.seeds import Seed, Speech
@@ -12,12 +12,12 @@ from tests.packs.personas import golden_persona
 
 def test_it_says_who_tone_two_habits_and_a_limit() -> None:
     orla = golden_persona("orla-keane", tone="steady-low")
-    text = anchor(orla)
+    text = orla.anchor
     assert text.startswith("You are still Orla, cable-ferry keeper.")
     assert any(wording in text for wording in orla.tone.direction.en)
     assert sum(habit in text for habit in orla.seed.speech.habits) == 2
     assert sum(limit in text for limit in orla.seed.limits) == 1
-    assert anchor(golden_persona("shen-anbang")).startswith("你还是沈安邦，修表匠。")
+    assert golden_persona("shen-anbang").anchor.startswith("你还是沈安邦，修表匠。")
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -46,11 +46,11 @@ def test_it_is_never_too_long_whatever_the_seed_says(
     persona = golden_persona(of)
     update = {"name": name, "role": None, "speech": Speech(habits=tuple(habits)), "limits": tuple(limits)}
     seed = persona.seed.model_copy(update=update)
-    assert 0 < length(anchor(golden_persona(of, seed))) <= LONGEST[seed.lang]
+    assert 0 < length(golden_persona(of, seed).anchor) <= LONGEST[seed.lang]
 
 
 def test_a_seed_without_name_habits_or_limits_is_still_called_back() -> None:
     seed = golden_persona().seed.model_copy(update={"name": None, "speech": Speech(), "limits": ()})
-    text = anchor(golden_persona(seed=seed))
+    text = golden_persona(seed=seed).anchor
     assert text.startswith("You are still who you were described to be.")
     assert any(wording in text for wording in golden_persona().tone.direction.en)

@@ -11,7 +11,6 @@ from azure.ai.voicelive.models import _models
 
 from pipeline.axes import Axes
 from pipeline.config import content_root
-from pipeline.packs.anchor import anchor
 from pipeline.packs.azure_voice_live import (
     MODELS,
     STYLES,
@@ -302,7 +301,7 @@ def test_the_greeting_is_spoken_word_for_word_and_the_anchor_is_a_system_message
     assert message.content[0]["text"] == persona.seed.greeting
     reminder = system_item(persona)
     assert isinstance(sdk.ClientEvent._deserialize(reminder, []), sdk.ClientEventConversationItemCreate)
-    assert reminder["item"]["content"][0]["text"] == anchor(persona)
+    assert reminder["item"]["content"][0]["text"] == persona.anchor
     assert event_faults(told) == event_faults(reminder) == []
 
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from volcengine_audio.realtime import RealtimeDialogueConfig, RealtimeDialogueFunctions, SayHelloRequest
 
-from pipeline.packs.anchor import anchor
 from pipeline.packs.doubao_realtime import (
     FOR_THE_ANCHOR,
     LONGEST_NAME,
@@ -76,7 +75,7 @@ def test_the_room_left_is_enough_for_an_anchor_of_sixty_long_words() -> None:
     seed = golden_persona().seed
     habits = ("You mention measurements " + "enthusiastically " * 5 + ".",) * 2
     wordy = golden_persona(seed=seed.model_copy(update={"speech": seed.speech.model_copy(update={"habits": habits})}))
-    assert len(anchor(wordy)) > len(anchor(golden_persona()))
+    assert len(anchor(wordy)) > len(golden_persona().anchor)
     assert len(anchor(wordy)) < FOR_THE_ANCHOR
 
 
@@ -205,7 +204,7 @@ def test_the_anchor_follows_the_style_it_refreshes(of: str) -> None:
     persona = golden_persona(of)
     style = update_config(persona)["dialog"]["speaking_style"]
     assert style.startswith(start_session(persona)["dialog"]["speaking_style"])
-    assert style.endswith(anchor(persona))
+    assert style.endswith(persona.anchor)
     assert event_faults(update_config(persona)) == []
 
 

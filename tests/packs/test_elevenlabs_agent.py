@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.axes import Axes
-from pipeline.packs.anchor import anchor
 from pipeline.packs.elevenlabs_agent import (
     EAGERNESS,
     FASTEST,
@@ -241,7 +240,7 @@ def test_a_body_the_api_would_refuse_or_ignore_is_a_fault(
 def test_the_anchor_is_the_event_the_sdk_sends() -> None:
     persona = golden_persona()
     told = reminder(persona)
-    assert told == {"type": "contextual_update", "text": anchor(persona)}
+    assert told == {"type": "contextual_update", "text": persona.anchor}
     assert event_faults(told) == []
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.packs.anchor import anchor
 from pipeline.packs.livekit_agents import arguments, event_faults, faults, greeting, reminder
 from tests.golden_content import golden_seeds
 from tests.packs.personas import golden_persona
@@ -69,7 +68,7 @@ def test_the_first_line_and_the_anchor_are_calls_that_livekit_takes() -> None:
     assert first is not None
     assert orla.seed.greeting in first["generate_reply"]["instructions"]
     message = ChatContext.empty().add_message(**later["add_message"])
-    assert (message.role, message.text_content) == ("system", anchor(orla))
+    assert (message.role, message.text_content) == ("system", orla.anchor)
     assert event_faults(first) == event_faults(later) == []
 
 

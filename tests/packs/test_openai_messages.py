@@ -6,7 +6,6 @@ import pytest
 from openai import OpenAI
 from openai.types import ChatModel
 
-from pipeline.packs.anchor import anchor
 from pipeline.packs.openai_messages import TARGET, chat, event_faults, faults, reminder
 from tests.golden_content import golden_seeds
 from tests.packs.personas import golden_persona
@@ -38,7 +37,7 @@ def test_who_has_no_greeting_waits_to_be_spoken_to() -> None:
 
 def test_the_anchor_is_a_message_of_the_system() -> None:
     orla = golden_persona()
-    assert reminder(orla) == {"role": "system", "content": anchor(orla)}
+    assert reminder(orla) == {"role": "system", "content": orla.anchor}
     assert event_faults(reminder(orla)) == []
     assert event_faults({"role": "sytem", "content": "x"}) != []
     assert event_faults({"role": "system", "text": "x"}) != []

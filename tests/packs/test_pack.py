@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.config import SceneSettings
 from pipeline.errors import BrokenVersion, DataError, UsageError
-from pipeline.packs.anchor import anchor
 from pipeline.packs.facts import facts
 from pipeline.packs.pack import Order, Pack, pack_faults, read_pack, write_pack
 from pipeline.packs.persona import Persona, personas
@@ -289,8 +288,8 @@ def test_what_is_sent_in_mid_session_carries_the_anchor(target: str, tmp_path: P
     for persona, packed in zip(both(), pack.personas, strict=True):
         (name,) = [file.path for file in packed.files if file.path.startswith("during/")]
         during = json.loads((tmp_path / name).read_text("utf-8"))
-        assert during["anchor_text"] == anchor(persona)
-        assert any(anchor(persona) in text for text in strings(during["anchor"]))
+        assert during["anchor_text"] == persona.anchor
+        assert any(persona.anchor in text for text in strings(during["anchor"]))
 
 
 def strings(value: object) -> list[str]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.packs.anchor import anchor
 from pipeline.packs.openai_realtime import session_update
 from pipeline.packs.pipecat_pipeline import FRAME, event_faults, faults, greeting, reminder, settings
 from tests.golden_content import golden_seeds
@@ -47,7 +46,7 @@ def test_the_first_line_and_the_anchor_are_frames_that_a_pipeline_takes() -> Non
     spoken, told = LLMMessagesAppendFrame(**first[FRAME]), LLMMessagesAppendFrame(**later[FRAME])
     assert (spoken.run_llm, told.run_llm) == (True, False)
     assert orla.seed.greeting in spoken.messages[0]["content"]
-    assert told.messages == [{"role": "developer", "content": anchor(orla)}]
+    assert told.messages == [{"role": "developer", "content": orla.anchor}]
     assert event_faults(first) == event_faults(later) == []
 
 
