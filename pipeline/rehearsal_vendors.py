@@ -1,7 +1,8 @@
 """What each vendor's realtime server answers to a client's events, each held against the vendor's own types first.
 
-OpenAI's GA shape and StepFun's flat one after the client and server events of the official SDK (`openai.types.realtime`
-and `openai.types.beta.realtime`), StepFun's session.update after schemas/vendor/; Gemini Live after `google-genai`.
+OpenAI's GA shape and the flat one of StepFun, Qwen-Omni and Azure Voice Live after the client and server events of the
+official SDK (`openai.types.realtime` and `openai.types.beta.realtime`), what is the vendor's own in the flat one after
+schemas/vendor/; Gemini Live after `google-genai`.
 No model listens: a response says back what it was told to say.  A valid event that a call sends but nobody answers,
 such as audio, is taken in silence.
 """
@@ -17,9 +18,9 @@ from openai.types import realtime as ga
 from openai.types.beta import realtime as flat
 
 from pipeline.errors import Fault
-from pipeline.packs import gemini_live, openai_realtime, stepfun_realtime
+from pipeline.packs import azure_voice_live, gemini_live, openai_realtime, qwen_omni_realtime, stepfun_realtime
 from pipeline.packs.sdk_types import sdk_faults
-from pipeline.packs.target import Document
+from pipeline.packs.target import Document, Target
 
 INVALID_PAYLOAD = 1007  # the code with which Gemini Live closes on what it does not take
 GEMINI_PATH = re.compile(r"/ws/google\.ai\.generativelanguage\.v1(alpha|beta)?\.GenerativeService\.BidiGenerateContent")
@@ -57,9 +58,11 @@ def speaker_for(path: str) -> Speaker | None:
     url = urlsplit(path)
     if GEMINI_PATH.fullmatch(url.path):
         return GeminiLive()
+    model = parse_qs(url.query).get("model", [""])[0]
     if url.path == "/v1/realtime":
-        return Realtime(parse_qs(url.query).get("model", [""])[0])
-    return None
+        return Realtime(STEPFUN if model.startswith("step") else GA, model, decided=bool(model))
+    shape = {"/api-ws/v1/realtime": QWEN, "/voice-live/realtime": AZURE}.get(url.path)
+    return None if shape is None else Realtime(shape, model)
 
 
 class Shape(NamedTuple):
@@ -67,7 +70,8 @@ class Shape(NamedTuple):
 
     name: str
     events: dict[str, type]
-    update_faults: Callable[[Document], list[Fault]]
+    target: Target
+    own_events: frozenset[str]  # which the vendor has in a form of its own, and the target checks
     session: Document
     modalities: str
     item_events: tuple[str, ...]
@@ -87,7 +91,8 @@ def _by_type(union: Any) -> dict[str, type]:
 GA = Shape(
     "openai-realtime",
     _by_type(ga.RealtimeClientEvent),
-    openai_realtime.faults,
+    openai_realtime.TARGET,
+    frozenset(),
     {"type": "realtime", "output_modalities": ["audio"], "instructions": ""},
     "output_modalities",
     ("conversation.item.added", "conversation.item.done"),
@@ -95,10 +100,11 @@ GA = Shape(
     "response.output_audio_transcript",
     {"text": "output_text", "audio": "output_audio"},
 )
-FLAT = Shape(
+STEPFUN = Shape(
     "stepfun-realtime",
     _by_type(flat.RealtimeClientEvent),
-    stepfun_realtime.faults,
+    stepfun_realtime.TARGET,
+    frozenset(),
     {"modalities": ["text", "audio"], "instructions": ""},
     "modalities",
     ("conversation.item.created",),
@@ -106,16 +112,21 @@ FLAT = Shape(
     "response.audio_transcript",
     {"text": "text", "audio": "audio"},
 )
+QWEN = STEPFUN._replace(name="qwen-omni-realtime", target=qwen_omni_realtime.TARGET)
+AZURE = STEPFUN._replace(
+    name="azure-voice-live",
+    target=azure_voice_live.TARGET,
+    own_events=frozenset({"response.create", "conversation.item.create"}),
+)
 
 
 class Realtime:
-    """OpenAI's and StepFun's protocol; the model tells which, and where there is none the first session.update."""
+    """OpenAI's protocol and those after it.  On their common path the first session.update may tell which it is."""
 
     binary = False
 
-    def __init__(self, model: str) -> None:
-        self.decided = bool(model)
-        self.shape = FLAT if model.startswith("step") else GA
+    def __init__(self, shape: Shape, model: str, decided: bool = True) -> None:
+        self.shape, self.model, self.decided = shape, model, decided
         self.session = {**self.shape.session, **({"model": model} if model else {})}
         self.numbers = count(1)
 
@@ -160,11 +171,14 @@ class Realtime:
         if not self.decided and isinstance(session, dict):
             self.decided = True
             if "type" not in session and "modalities" in session:
-                self.shape, self.session = FLAT, dict(FLAT.session)
+                self.shape, self.session = STEPFUN, dict(STEPFUN.session)
 
     def _faults(self, kind: str, message: Document) -> list[Fault]:
+        target = self.shape.target
         if kind == "session.update":
-            return self.shape.update_faults(message)
+            return target.faults(message, self.model or target.models[0])
+        if kind in self.shape.own_events and target.event_faults is not None:
+            return target.event_faults(message)
         return sdk_faults(self.shape.events[kind], message, kind)
 
     def _response(self, asked: Document) -> Iterator[Document]:
@@ -210,8 +224,9 @@ def _merged(old: Document, new: Document) -> Document:
 
 
 def _said(told: str) -> str:
-    quoted = QUOTED.search(told)
-    return quoted[1] if quoted else told
+    """What is quoted last: the first words stand behind a scene, which quotes catchphrases."""
+    quoted = QUOTED.findall(told)
+    return quoted[-1] if quoted else told
 
 
 class GeminiLive:

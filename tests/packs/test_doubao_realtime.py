@@ -75,8 +75,8 @@ def test_the_room_left_is_enough_for_an_anchor_of_sixty_long_words() -> None:
     seed = golden_persona().seed
     habits = ("You mention measurements " + "enthusiastically " * 5 + ".",) * 2
     wordy = golden_persona(seed=seed.model_copy(update={"speech": seed.speech.model_copy(update={"habits": habits})}))
-    assert len(anchor(wordy)) > len(golden_persona().anchor)
-    assert len(anchor(wordy)) < FOR_THE_ANCHOR
+    assert len(wordy.anchor) > len(golden_persona().anchor)
+    assert len(wordy.anchor) < FOR_THE_ANCHOR
 
 
 @pytest.mark.parametrize(
