@@ -52,5 +52,5 @@ def test_it_is_never_too_long_whatever_the_seed_says(
 def test_a_seed_without_name_habits_or_limits_is_still_called_back() -> None:
     seed = golden_persona().seed.model_copy(update={"name": None, "speech": Speech(), "limits": ()})
     text = anchor(golden_persona(seed=seed))
-    assert text.startswith("You are still who you were described to be.")
+    assert text.startswith("You are still who you were at the start.")
     assert any(wording in text for wording in golden_persona().tone.direction.en)
