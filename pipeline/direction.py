@@ -4,13 +4,15 @@ What may be marked, in which words, and where it may stand is data, ``seeds/dire
 notation; ``pipeline.readings`` writes it as StepAudio's parentheses, as Step-Audio-EditX tags, as SSML.
 
 Never more marks than a person would make: a line has at most one opening direction, one cue, one turn, one word leant
-on and two pauses; one of fewer than SHORT words has one mark at all, and one of fewer than twice as many
-no turn.  No cue stands in a line that speaks of grief.
+on and two pauses; one of fewer than SHORT words has one mark at all, and a turn needs SHORT words for every mark before
+it and as many for itself.  A cue answers somebody, and never what hurts: none stands in a greeting, after a cry, or
+where either side speaks of grief, illness or danger.
 """
 
 import re
 from collections.abc import Iterator
 from functools import cache, cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 from zlib import crc32
@@ -24,7 +26,7 @@ from pipeline.schema_check import field_name
 from pipeline.seeds import Lang
 from pipeline.yaml_files import YamlFile
 
-Place = Literal["answer", "echo", "after_first", "contrast", "hesitant", "choice", "comma", "told", "last"]
+Place = Literal["answer", "echo", "own", "unsure", "contrast", "hesitant", "choice", "told", "last"]
 EditxTag = Literal[
     "Breathing", "Laughter", "Uhm", "Sigh", "Surprise-oh", "Surprise-ah", "Surprise-wa", "Confirmation-en",
     "Question-ei", "Dissatisfaction-hnn",
@@ -63,10 +65,14 @@ class _Part(BaseModel):
 
 
 class Worded(_Part):
-    """An instruction that can be heard, in two phrasings a language; a line takes one, always the same."""
+    """An instruction that can be heard, in several phrasings a language; a line takes one, always the same."""
 
-    en: tuple[English, English]
-    zh: tuple[Chinese, Chinese]
+    en: tuple[English, ...] = Field(min_length=2)
+    zh: tuple[Chinese, ...] = Field(min_length=2)
+
+    def phrased(self, lang: Lang, choice: int) -> str:
+        phrasings: tuple[str, ...] = getattr(self, lang)
+        return phrasings[choice % len(phrasings)]
 
 
 class Turn(Worded):
@@ -86,6 +92,7 @@ class ToneDirection(Worded):
 
 class CueDirection(_Part):
     at: tuple[Place, ...] = Field(min_length=1, description="Places in the order in which they are tried.")
+    provoked: bool = Field(description="Whether it may follow a provocation.")
     en: English
     zh: Chinese
     editx: EditxTag
@@ -104,7 +111,11 @@ class Words(_Part):
     contrast: tuple[str, ...] = Field(min_length=1, description="They open a clause that goes the other way.")
     choice: tuple[str, ...] = Field(min_length=1, description="They come before a word that is being chosen.")
     leaning: tuple[str, ...] = Field(min_length=1, description="Words the voice may lean on.")
-    hurt: tuple[str, ...] = Field(min_length=1, description="A line that has one gets no cue.")
+    own: tuple[str, ...] = Field(min_length=1, description="The speaker's words for themselves.")
+    earnest: tuple[str, ...] = Field(min_length=1, description="With one of these, a sentence is no joke on oneself.")
+    unsure: tuple[str, ...] = Field(min_length=1, description="They own to not knowing.")
+    sounds: tuple[str, ...] = Field(min_length=1, description="Where a line opens with one, it is given no second.")
+    hurt: tuple[str, ...] = Field(min_length=1, description="A line that has one, or answers one, gets no cue.")
 
 
 class BilingualWords(_Part):
@@ -205,36 +216,50 @@ class Reading(NamedTuple):
 
 
 def directed(
-    text: str, lang: Lang, tone: Tone, cue: str, pace: int, energy: int, pitch: int, *, answers: bool = True
+    text: str,
+    lang: Lang,
+    tone: Tone,
+    cue: str,
+    pace: int,
+    energy: int,
+    pitch: int,
+    *,
+    they: str | None = None,
+    provoked: bool = False,
 ) -> Reading:
     """``text`` as it is read in ``tone``, with the cue of that level where the line has a place for one.
 
-    ``answers``: whether somebody has spoken before.  A tone of somebody's own axes, which seeds/direction.yaml does not
-    know, has no opening direction.
+    ``they``: what the other party has just said; None where nobody has spoken yet.  ``provoked``: whether that was a
+    provocation.  A tone of somebody's own axes, which seeds/direction.yaml does not know, has no opening direction.
     """
-    known, line = shipped_directions(), _Line(text, lang, answers)
-    phrasing = crc32(text.encode("utf-8", "surrogatepass")) & 1
-    most = 1 if line.size < SHORT[lang] else 2
+    known, line = shipped_directions(), _Line(text, lang, they)
+    choice = crc32(text.encode("utf-8", "surrogatepass"))
 
     marks: dict[int, list[Mark]] = {}
     opening = known.tones.get(tone.id)
     if opening is not None:
-        marks[0] = [Direction(getattr(opening, lang)[phrasing])]
+        marks[0] = [Direction(opening.phrased(lang, choice))]
 
     sound = known.cues.get(cue)
-    if sound is not None and len(marks) < most and not line.hurts:
+    if (
+        sound is not None
+        and (sound.provoked or not provoked)
+        and line.size >= len(marks) * SHORT[lang]
+        and line.may_sound
+    ):
         place = line.find(sound.at)
         if place is not None:
             heard = Cue(cue, getattr(sound, lang), sound.editx, sound.pause_ms)
             marks.setdefault(place, []).insert(0, heard)
 
     turn = known.turn(tone)
-    if turn is not None and line.size >= 2 * SHORT[lang]:
+    made = sum(map(len, marks.values()))
+    if turn is not None and line.size >= (made + 1) * SHORT[lang]:
         place = line.find(turn.at)
         if place is not None and place not in marks:
             # A break belongs before the turn, and is longer the slower the reading.
             ms = max(known.pauses.turn, dict(line.stops).get(place, 0))
-            marks[place] = [_pause(ms, pace), Direction(getattr(turn, lang)[phrasing], turns=True)]
+            marks[place] = [_pause(ms, pace), Direction(turn.phrased(lang, choice), turns=True)]
 
     if line.size >= SHORT[lang]:
         room = MOST_PAUSES - sum(isinstance(mark, Pause) for placed in marks.values() for mark in placed)
@@ -263,10 +288,12 @@ SENTENCE = {
     "zh": re.compile(r"[。！？!?]+[”’」』）)]*\s*(?=\S)"),
 }
 STOP = re.compile(r"(?:—+|–|(…+|\.{3,}))\s*(?=\w)")
-CLAUSE = {"en": r"(?:[,;:.!?—–-]\s+[\"'“‘]?)", "zh": r"(?:[，；：。！？、…—])"}
+STAMMER = re.compile(r"\b[A-Za-z](?:…+|\.{3,})\s*$")  # f... first: that hesitates by itself
+# After a comma no word between commas: They were, though, kind.
+CLAUSE = {"en": r"(?:[;:.!?—–-]\s+[\"'“‘]?|,\s+(?!\w+,))", "zh": r"(?:[，；：。！？、…—])"}
 QUESTION = re.compile(r"[?？][\"'”’」』]*\s*$")
-COMMA = re.compile(r"[,，]\s*(?=\w)")
-SPENT = r"(?!是|几|一会|[凡愿一二两三四五六七八九十\d])"  # 不过是, 不过三天: merely; 但凡, 但愿: no contrast
+CRY = re.compile(r"[!！][\"'”’」』]*\s*$")
+SPENT = r"(?!是|几|一会|[凡愿门一二两三四五六七八九十\d])"  # 不过是, 不过三天: merely; 不过门, 但凡, 但愿: no contrast
 
 
 def sentences(text: str, lang: Lang) -> list[str]:
@@ -278,8 +305,8 @@ def sentences(text: str, lang: Lang) -> list[str]:
 class _Line:
     """Places in a line; each is the number of characters before it."""
 
-    def __init__(self, text: str, lang: Lang, answers: bool) -> None:
-        self.text, self.lang, self.answers = text, lang, answers
+    def __init__(self, text: str, lang: Lang, they: str | None) -> None:
+        self.text, self.lang, self.they = text, lang, they
         self.words = getattr(shipped_directions().words, lang)
 
     @property
@@ -288,8 +315,14 @@ class _Line:
         return len(self.text.split()) if self.lang == "en" else sum(map(str.isalnum, self.text))
 
     @property
-    def hurts(self) -> bool:
-        return _any_of(self.words.hurt, self.lang).search(self.text) is not None
+    def may_sound(self) -> bool:
+        """Whether a cue may stand in the line at all."""
+        if self.they is None or CRY.search(self.they):
+            return False
+        return not (self._has("hurt", self.they) or self._has("hurt", self.text))
+
+    def _has(self, kind: str, text: str) -> bool:
+        return _any_of(getattr(self.words, kind), self.lang).search(text) is not None
 
     @property
     def leaning(self) -> tuple[int, int] | None:
@@ -314,27 +347,37 @@ class _Line:
 
     def _of(self, name: Place) -> list[int]:
         match name:
-            case "answer":
-                return [0] if self.answers else []
-            case "echo":
-                return [0] if self.answers and QUESTION.search(sentences(self.text, self.lang)[0]) else []
             case "contrast":
                 return [match.start(1) for match in _clauses(self.words.contrast, self.lang).finditer(self.text)]
             case "choice":
                 return [match.start() for match in _any_of(self.words.choice, self.lang).finditer(self.text)]
             case "hesitant":
-                return [place for place, _ in self.stops]
-            case "comma":
-                return [match.end() for match in COMMA.finditer(self.text)]
+                ends = (match.end() for match in STOP.finditer(self.text) if match[1])
+                return [end for end in ends if not STAMMER.search(self.text, 0, end)]
         said = sentences(self.text, self.lang)
-        last = len(self.text) - len(said[-1])
+        starts = list(accumulate(map(len, said), initial=0))
         match name:
-            case "after_first":
-                return [len(said[0])] if self.answers and len(said) > 1 else []  # nobody jokes in a greeting yet
+            case "answer":
+                asked = self.they is not None and QUESTION.search(self.they)
+                return [0] if asked and not QUESTION.search(said[0]) and not self._sounds else []
+            case "echo":
+                return [0] if QUESTION.search(said[0]) and not self._sounds else []
+            case "own":
+                return [end for sentence, end in zip(said[:-1], starts[1:], strict=False) if self._on_oneself(sentence)]
+            case "unsure":
+                return [start for sentence, start in zip(said, starts, strict=False) if self._has("unsure", sentence)]
             case "told":
-                return [last] if len(said) > 1 and not QUESTION.search(said[-1]) else []
+                return [starts[-2]] if len(said) > 1 and not QUESTION.search(said[-1]) else []
             case "last":
-                return [last] if len(said) > 2 else []
+                return [starts[-2]] if len(said) > 2 else []
+
+    @property
+    def _sounds(self) -> bool:
+        """Whether the line opens with a sound of its own: Oh, that."""
+        return _any_of(self.words.sounds, self.lang).match(self.text) is not None
+
+    def _on_oneself(self, sentence: str) -> bool:
+        return self._has("own", sentence) and not self._has("earnest", sentence) and not QUESTION.search(sentence)
 
 
 @cache

@@ -40,8 +40,15 @@ ANY_LINE = st.sampled_from(LINES) | st.tuples(ANY_TEXT, st.sampled_from(["en", "
 STEADY = "steady-low"
 
 
-def read(text: str, lang: Lang = "en", tone: str = STEADY, cue: str = "none", answers: bool = True) -> Reading:
-    return directed(text, lang, TONES[tone], cue, 0, 0, 0, answers=answers)
+def read(
+    text: str,
+    lang: Lang = "en",
+    tone: str = STEADY,
+    cue: str = "none",
+    they: str | None = "And then?",
+    provoked: bool = False,
+) -> Reading:
+    return directed(text, lang, TONES[tone], cue, 0, 0, 0, they=they, provoked=provoked)
 
 
 def shown(reading: Reading) -> str:
@@ -77,12 +84,13 @@ def test_no_two_tones_open_alike() -> None:
         assert sorted(set(openings)) == sorted(openings)
 
 
-@given(line=ANY_LINE, tone=st.sampled_from(AXES.tone), cue=st.sampled_from(CUES), pace=STEP, energy=STEP, pitch=STEP)
+@given(line=ANY_LINE, tone=st.sampled_from(AXES.tone), cue=st.sampled_from(CUES), pace=STEP, energy=STEP, pitch=STEP,
+       they=st.sampled_from([None, "And then?"]) | ANY_TEXT)  # fmt: skip
 def test_words_are_never_changed_and_marks_stay_within_what_a_person_would_make(
-    line: tuple[str, Lang], tone: Tone, cue: str, pace: int, energy: int, pitch: int
+    line: tuple[str, Lang], tone: Tone, cue: str, pace: int, energy: int, pitch: int, they: str | None
 ) -> None:
     text, lang = line
-    reading = directed(text, lang, tone, cue, pace, energy, pitch)
+    reading = directed(text, lang, tone, cue, pace, energy, pitch, they=they)
     assert reading.text == text
     directions = [mark for mark in reading.marks if isinstance(mark, Direction)]
     assert sum(not mark.turns for mark in directions) <= 1
@@ -93,8 +101,11 @@ def test_words_are_never_changed_and_marks_stay_within_what_a_person_would_make(
     assert len(leant_on) <= 1
     if size(text, lang) < SHORT[lang]:
         assert len(reading.marks) + len(leant_on) <= 1
-    if size(text, lang) < 2 * SHORT[lang]:
-        assert not any(mark.turns for mark in directions)
+    if any(mark.turns for mark in directions):
+        heard = sum(isinstance(mark, Direction | Cue) for mark in reading.marks)
+        assert size(text, lang) >= heard * SHORT[lang]
+    if they is None:
+        assert not any(isinstance(mark, Cue) for mark in reading.marks)
 
 
 @pytest.mark.parametrize("tone", TONES)
@@ -133,6 +144,26 @@ def test_shipped_lines_keep_their_words() -> None:
          "Put the onion in slowly, then the rice."),
         ("Put the onion in slowly, then the rice.", "en", "deadpan", "mm-hum",
          "[mm-hum]Put the onion in slowly, then the rice."),
+        ("Oh, put the onion in slowly, then the rice.", "en", "deadpan", "mm-hum",
+         "Oh, put the onion in slowly, then the rice."),
+        ("Ease off both pedals now. Look where you want to go.", "en", "deadpan", "small-laugh",
+         "Ease off both pedals now. Look where you want to go."),
+        ("I'll stay on the line. Look where you want to go.", "en", "deadpan", "small-laugh",
+         "I'll stay on the line. Look where you want to go."),
+        ("I couldn't say what they charge, love. Ask the boy.", "en", "deadpan", "hesitation",
+         "[hesitation]I couldn't say what they charge, love. Ask the boy."),
+        ("It asks for patience... and then a good deal of salt.", "en", "deadpan", "hesitation",
+         "It asks for patience... [hesitation]and then a good deal of salt."),
+        ("I write down my very f... first sentence every morning.", "en", "deadpan", "hesitation",
+         "I write down my very f... |first sentence every morning."),
+        ("The rice sat on the stove, and the lamp stayed lit.", "en", "deadpan", "hesitation",
+         "The rice sat on the stove, and the lamp stayed lit."),
+        ("They were friends of mine, though, you are quite right in that.", "en", "warm-plain", "none",
+         "They were friends of mine, though, you are quite right in that."),
+        ("我把“白牡丹”唱成过“白菜”。会唱的是羊倌，天黑才下山。", "zh", "deadpan", "small-laugh",
+         "我把“白牡丹”唱成过“白菜”。[small-laugh]会唱的是羊倌，天黑才下山。"),
+        ("没去过那么高的地方，吊灯的几个倒见过。", "zh", "deadpan", "hesitation",
+         "[hesitation]没去过那么高的地方，吊灯的几个倒见过。"),
         ("I would go and look — the lamp is still lit.", "en", "deadpan", "none",
          "I would go and look — |the lamp is still lit."),
         ("That tap will never hold a winter like the last one.", "en", "brisk-clear", "none",
@@ -161,11 +192,27 @@ def test_no_cue_stands_in_a_line_of_grief(text: str, lang: Lang, cue: str) -> No
     assert not any(isinstance(mark, Cue) for mark in read(text, lang, "half-smile", cue).marks)
 
 
-@pytest.mark.parametrize("cue", ["soft-oh", "mm-hum", "small-laugh"])
-def test_what_answers_somebody_does_not_stand_in_a_greeting(cue: str) -> None:
-    text = "Whoever can that be now? I was just putting the kettle on."
-    assert any(isinstance(mark, Cue) for mark in read(text, cue=cue).marks)
-    assert not any(isinstance(mark, Cue) for mark in read(text, cue=cue, answers=False).marks)
+COMIC = "I am told by my aunt that perhaps I spoilt rice, but only the once. It walked out of the pot by itself."
+
+
+def cues_in(text: str, cue: str, they: str | None, provoked: bool = False) -> list[str]:
+    marks = read(text, cue=cue, they=they, provoked=provoked).marks
+    return [mark.id for mark in marks if isinstance(mark, Cue)]
+
+
+@pytest.mark.parametrize("cue", sorted({*CUES} - {"none"}))
+def test_a_cue_answers_somebody_and_never_what_hurts(cue: str) -> None:
+    text = "The rice? " + COMIC if cue == "soft-oh" else COMIC
+    assert cues_in(text, cue, "Can you cook?") == [cue]
+    for they in (None, "Could it be cancer?", "My car's sliding on this hill.", "The kitchen!"):
+        assert cues_in(text, cue, they) == []
+    assert cues_in(text, cue, "So you cannot cook?", provoked=True) == (
+        [] if cue in {"small-laugh", "sigh", "mm-hum", "tsk"} else [cue]
+    )
+
+
+def test_a_thinking_hum_answers_a_question() -> None:
+    assert cues_in(COMIC, "mm-hum", "Tell me a story.") == []
 
 
 def test_a_slower_reading_pauses_longer() -> None:
@@ -212,6 +259,8 @@ def test_a_line_is_read_differently_in_every_tone() -> None:
         ('en: "light sigh"', 'en: "(light sigh)"', "cues.sigh.en"),
         ("editx: Sigh", "editx: Sob", "cues.sigh.editx"),
         ("at: [told]", "at: [the-end]", "cues.breath.at"),
+        ("provoked: true", "provoked: perhaps", "cues.breath.provoked"),
+        ('zh: ["家常腔", "平常嗓子", "拉家常的口气"]', 'zh: ["家常腔"]', "tones.warm-plain.zh"),
         ("dash: 200", "dash: 20", "pauses.dash"),
         ("\npauses:", "\npausen:", "pausen"),
         ("turn: none}", "turn: never}", "turn"),

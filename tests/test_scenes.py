@@ -466,7 +466,7 @@ def both_phrasings(lang: str, part: str, **chosen: Any) -> tuple[str, str]:
     return parts[part].texts[seed.id,]
 
 
-@pytest.mark.parametrize(("lang", "local"), [("en", "the local emergency number"), ("zh", "当地急救电话")])
+@pytest.mark.parametrize(("lang", "local"), [("en", "the local emergency number"), ("zh", "当地的报警或急救电话")])
 def test_a_crisis_line_is_told_only_where_it_is_given(lang: str, local: str) -> None:
     for without, with_one in zip(
         both_phrasings(lang, "safety"), both_phrasings(lang, "safety", crisis_line="{{999}} Nightline"), strict=True
@@ -485,7 +485,7 @@ def test_a_crisis_line_is_told_only_where_it_is_given(lang: str, local: str) -> 
             "the local emergency number",
             "that you are an AI|you are an AI",
         ),
-        ("zh", "有孩子", "当地急救电话", "你是 AI"),
+        ("zh", "有孩子", "当地的报警或急救电话", "你是 AI"),
     ],
 )
 def test_where_children_listen_safety_says_so_and_keeps_its_promises(

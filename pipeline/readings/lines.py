@@ -24,7 +24,7 @@ class SpokenLine(NamedTuple):
 
 def spoken_lines(persona: Persona) -> list[SpokenLine]:
     """The lines that the seed has; one imported from elsewhere may have none."""
-    return [SpokenLine(name, _read(persona, name, text)) for name, text in _texts(persona)]
+    return list(_read(persona))
 
 
 def spoken_line(persona: Persona, name: str) -> SpokenLine:
@@ -36,11 +36,19 @@ def spoken_line(persona: Persona, name: str) -> SpokenLine:
     return lines[name]
 
 
-def _read(persona: Persona, name: str, text: str) -> Reading:
-    return directed(
-        text, persona.seed.lang, persona.tone, persona.row["cue"], persona.pace, persona.energy, persona.pitch,
-        answers=name != GREETING,
-    )  # fmt: skip
+def _read(persona: Persona) -> Iterator[SpokenLine]:
+    def read(text: str, they: str | None, *, provoked: bool = False) -> Reading:
+        return directed(
+            text, persona.seed.lang, persona.tone, persona.row["cue"], persona.pace, persona.energy, persona.pitch,
+            they=they, provoked=provoked,
+        )  # fmt: skip
+
+    if persona.greeting is not None:
+        yield SpokenLine(GREETING, read(persona.greeting, None))
+    exchanges = persona.seed.exchanges
+    for number, (they, you) in enumerate(((each.they, each.you) for each in exchanges), 1):
+        # The last is a provocation in every seed that this project's own check has passed.
+        yield SpokenLine(str(number), read(you, they, provoked=number == len(exchanges)))
 
 
 def usual_speed(seed: Seed) -> float:
@@ -52,10 +60,3 @@ def reading_document(persona: Persona, written: Callable[[Reading], dict[str, An
     """All lines of ``persona``, each with its plain text and as ``written`` in a notation."""
     lines = [{"line": line.name, "text": line.reading.text, **written(line.reading)} for line in spoken_lines(persona)]
     return {"persona_id": persona.id, "lines": lines}
-
-
-def _texts(persona: Persona) -> Iterator[tuple[str, str]]:
-    if persona.greeting is not None:
-        yield GREETING, persona.greeting
-    for number, exchange in enumerate(persona.seed.exchanges, 1):
-        yield str(number), exchange.you

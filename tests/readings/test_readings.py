@@ -73,7 +73,7 @@ def test_without_its_marks_every_notation_gives_the_words_back(
     ("text", "lang"), [(HOSTILE[0], "en"), (HOSTILE[0], "zh"), (HOSTILE[1], "zh"), (HOSTILE[2], "en")]
 )
 def test_what_looks_like_a_mark_in_a_line_never_is_one(text: str, lang: Lang) -> None:
-    reading = directed(text, lang, TONES["steady-low"], "mm-hum", 1, 1, 1)
+    reading = directed(text, lang, TONES["steady-low"], "mm-hum", 1, 1, 1, they="Which?")
     assert spoken(ssml(reading)) == spoken(azure_ssml(reading, "x")) == text
     assert ssml_problems(ssml(reading)) == ssml_problems(azure_ssml(reading, "x")) == []
     assert "9s" not in {element.get("time") for element in ElementTree.fromstring(ssml(reading)).iter()}
@@ -102,15 +102,17 @@ def test_stepaudio_writes_a_line_as_its_vendor_s_sample_does() -> None:
     assert stepaudio(en) == (
         "(everyday voice) I have told lies and coveted a coat, (closer) but that date was on the paper."
     )
-    zh = directed("那锅汤你替我端走，趁热喝。", "zh", TONES["half-smile"], "mm-hum", 0, 0, 0)
-    assert re.fullmatch("（短短“嗯”一声；(含着半个笑|嘴角翘一边)）那锅汤你替我端走，趁热喝。", stepaudio(zh))
+    zh = directed("那锅汤你替我端走，趁热喝。", "zh", TONES["half-smile"], "mm-hum", 0, 0, 0, they="汤呢？")
+    smile = "|".join(shipped_directions().tones["half-smile"].zh)
+    assert re.fullmatch(f"（短短“嗯”一声；({smile})）那锅汤你替我端走，趁热喝。", stepaudio(zh))
 
 
 @pytest.mark.parametrize("cue", sorted(set(CUES) - {"none"}))
 def test_editx_writes_only_tags_that_its_readme_lists(cue: str) -> None:
     assert shipped_directions().cues[cue].editx in EDITX_TAGS
-    text = "Is it chickpeas you mean? I would say perhaps an hour, but soak them. Then salt goes in at the end."
-    marked = editx(directed(text, "en", TONES["warm-plain"], cue, 0, 0, 0))
+    text = "I would say of my own rice, perhaps an hour, but soak them. Then salt goes in at the end."
+    asked = "Is it chickpeas you mean? " if cue == "soft-oh" else ""
+    marked = editx(directed(asked + text, "en", TONES["warm-plain"], cue, 0, 0, 0, they="How long?"))
     assert f"[{shipped_directions().cues[cue].editx}] " in marked
 
 
