@@ -188,7 +188,7 @@ TARGET = Target(
     ),
     client="""\
 connect, greeting = json.load(open("{config}"))["connect"], json.load(open("{during}"))["greeting"]["clientContent"]
-async with genai.Client().aio.live.connect(**connect) as session:
+async with genai.Client(http_options={{"api_version": "v1beta"}}).aio.live.connect(**connect) as session:
     await session.send_client_content(turns=greeting["turns"], turn_complete=True)""",
     models=MODELS,
     voices=VOICES,

@@ -30,8 +30,9 @@ def readme(pack: "Pack", client: str, count: int) -> str:
     if "during" in paths:
         lines += [
             "`during/` has for each persona what is sent once the session stands: `greeting`, with which it speaks "
-            "first, and `anchor`, which brings it back when a long conversation drifts; `anchor_text` is the same for "
-            "people to read. Null where the API has no such event.",
+            "first (null where it has no first words, or the config carries them), and `anchor`, which brings it back "
+            "when a long conversation drifts (null where the API has no such event); `anchor_text` is the anchor for "
+            "people to read. `reading`, where there is one, is its greeting and exchanges marked for text-to-speech.",
             "",
         ]
     if "facts" in paths:

@@ -20,13 +20,13 @@ from pipeline.files import discard, file_sha256, write_text, write_whole
 from pipeline.packs.facts import facts
 from pipeline.packs.notices import Owners, attribution, readme
 from pipeline.packs.persona import Persona
-from pipeline.packs.shortening import fitted
+from pipeline.packs.shortening import fitted, size
 from pipeline.packs.target import Document, Target
 from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
 from pipeline.store import StoredFile, described
 
-PACK_VERSION = 2
+PACK_VERSION = 3
 
 
 class _Record(BaseModel):
@@ -71,6 +71,7 @@ class Pack(_Record):
     personas: tuple[PackedPersona, ...]
     files: tuple[StoredFile, ...] = Field((), description="Files that hold many personas; each line says whose it is.")
     notices: tuple[PackedFile, ...] = Field((), description="README.md and ATTRIBUTION.md.")
+    sha256: str = Field("", description="Of pack.json itself, with nothing here.")
 
 
 class Order(NamedTuple):
@@ -151,6 +152,10 @@ class _Packing:
             self._own(whole)
             persona, left_out = fitted(whole, self.target.limit)
             document = self.target.export(persona, self.order.model)
+            limit = self.target.limit
+            assert limit is None or size(self.target.instructions(document), limit) <= limit.size, (
+                "longer than the limit"
+            )
             if self.checked:
                 found = self.target.faults(document, self.order.model)
                 assert not found, f"our own config is at fault: {found[0]}"
@@ -236,14 +241,14 @@ def _write_persona(
     # Seed ids are slugs of at most 64 characters by their schema, so the name is safe on every file system.
     name = f"{persona.seed.id}-{persona.id}"
     contents = {f"configs/{name}{suffix}": content for suffix, content in packing.target.files(document).items()}
-    if packing.target.socket is not None or packing.target.anchor is not None or packing.target.reading is not None:
+    if packing.target.during:
         contents[f"during/{name}.json"] = as_json_bytes(packing.during(persona))
     if packing.order.facts:
         contents[f"facts/{name}.json"] = as_json_bytes(facts(persona))
     return _record(persona, left_out, tuple(_write(folder, path, content) for path, content in contents.items()))
 
 
-def as_json_bytes(document: Document) -> bytes:
+def as_json_bytes(document: Document | Pack) -> bytes:
     return to_json(document, indent=2) + b"\n"
 
 
@@ -258,9 +263,15 @@ def write_pack_file(folder: Path, pack: Pack, readme: str, attribution: str) -> 
     """Write the notices and, last, pack.json with their checksums."""
     notices = {"ATTRIBUTION.md": attribution, "README.md": readme}
     written = tuple(_write(folder, name, text.encode()) for name, text in notices.items())
-    whole = pack.model_copy(update={"notices": written})
-    write_text(folder / "pack.json", to_json(whole, indent=2).decode() + "\n")
+    whole = _sealed(pack.model_copy(update={"notices": written}))
+    write_text(folder / "pack.json", as_json_bytes(whole).decode())
     return whole
+
+
+def _sealed(pack: Pack) -> Pack:
+    """With the hash of itself, so that not even its own text can change unseen."""
+    bare = pack.model_copy(update={"sha256": ""})
+    return pack.model_copy(update={"sha256": hashlib.sha256(as_json_bytes(bare)).hexdigest()})
 
 
 class _Folder:
@@ -350,6 +361,8 @@ def pack_faults(path: Path) -> list[str]:
     said |= {file.path: file.sha256 for file in pack.files} | {file.path: file.sha256 for file in pack.notices}
     there = held.names()
     faults = []
+    if held.read("pack.json") != as_json_bytes(_sealed(pack)):
+        faults.append("pack.json: its bytes have changed (SHA-256 differs)")
     for name, sha256 in said.items():
         if name not in there:
             faults.append(f"{name}: missing")

@@ -76,6 +76,11 @@ class Target:
     def voices_of(self, model: str) -> VoiceTable | None:
         return self.voices_by_model.get(model, self.voices)
 
+    @property
+    def during(self) -> bool:
+        """Whether there is anything to send once a session stands."""
+        return any(of is not None for of in (self.greeting, self.anchor, self.reading))
+
     def can_check(self) -> bool:
         try:
             return self.checker is None or importlib.util.find_spec(self.checker) is not None

@@ -1,4 +1,7 @@
-"""Where personas can be exported to."""
+"""Where personas can be exported to.
+
+Hume's EVI is not among them: by https://dev.hume.ai access to it ended on 13 November 2026.
+"""
 
 from pipeline.packs import (
     azure_voice_live,

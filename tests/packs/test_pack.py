@@ -1,3 +1,4 @@
+import ast
 import hashlib
 import json
 import zipfile
@@ -239,6 +240,16 @@ def test_a_changed_byte_is_found_in_every_kind_of_file(kind: str, zipped: bool, 
     assert pack_faults(path) == [f"{name}: its bytes have changed (SHA-256 differs)"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("CC-BY-4.0", "CC-BY-4.1"), ('"checked": true', '"checked": false'), ("}", "} ")]
+)
+def test_what_a_pack_json_says_cannot_change_unseen(folder: Path, old: str, new: str) -> None:
+    path = folder / "pack.json"
+    text = path.read_text("utf-8")
+    path.write_text(new.join(text.rsplit(old, 1)), "utf-8")
+    assert pack_faults(folder) == ["pack.json: its bytes have changed (SHA-256 differs)"]
+
+
 def test_a_damaged_zip_is_faults_or_a_broken_version_wherever_the_damage_is(archive: Path) -> None:
     whole = archive.read_bytes()
     found = 0
@@ -323,8 +334,9 @@ def test_a_model_the_target_does_not_know_is_refused_by_name(target: str, tmp_pa
 def test_the_notices_say_how_to_use_it_and_whose_it_is(target: str, tmp_path: Path) -> None:
     pack = write_pack(tmp_path, Order(target, "plan", SETTINGS), both())
     usage, owners = ((tmp_path / name).read_text("utf-8") for name in ("README.md", "ATTRIBUTION.md"))
-    client = usage.split("```")[1].strip().splitlines()
-    assert 1 <= len(client) <= 3
+    client = usage.split("```")[1].strip()
+    assert 1 <= len(client.splitlines()) <= 3
+    compile(client, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     named = [file.path for file in (*pack.personas[0].files, *pack.files)]
     assert any(name in usage for name in named)
     assert all(text in usage for text in pack.not_expressed)
