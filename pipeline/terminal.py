@@ -1,6 +1,7 @@
 """What a person or a program sees of a command: answers on standard output, all else on standard error."""
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,6 +14,15 @@ WHOLE_IDS = 1_000  # columns of a table that is not folded: what it names is cop
 # Texts of seeds and names of files are data: "a[1]" is printed as it is, and so is ":ship:".
 console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
 notes = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.table import Table  # three commands print tables: the others start without
+
+    table = Table(*headings)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def print_rows(rows: "DataFrame", width: int) -> None:

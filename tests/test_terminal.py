@@ -2,9 +2,8 @@ import json
 
 import polars as pl
 import pytest
-from rich.table import Table
 
-from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows
+from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows, print_table
 
 MARKED = "[bold]harbour[/bold] :ship: [red] a[1]/b [/]"
 
@@ -16,9 +15,7 @@ def test_what_is_printed_is_data_and_never_markup(capsys: pytest.CaptureFixture[
 
 
 def test_a_table_s_cells_are_data_too(capsys: pytest.CaptureFixture[str]) -> None:
-    table = Table("axis")
-    table.add_row(MARKED)
-    console.print(table)
+    print_table(["axis"], [[MARKED]])
     assert MARKED in capsys.readouterr().out
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 from typer.core import TyperCommand
 
 from pipeline.commands.flow_server import flow_server
 from pipeline.commands.options import ConfigOption, JsonOption, OutOption, RowsOption
 from pipeline.config import content_root, read_config
 from pipeline.errors import UsageError
-from pipeline.terminal import console, notes, print_json
+from pipeline.terminal import console, notes, print_json, print_table
 
 if TYPE_CHECKING:
     from pipeline.plan import Plan
@@ -49,10 +48,7 @@ def build(
     if as_json:
         print_json(result.model_dump())
         return
-    table = Table("stage", "seconds")
-    for stage, seconds in result.stages.items():
-        table.add_row(stage, f"{seconds:.2f}")
-    console.print(table)
+    print_table(("stage", "seconds"), [(stage, f"{seconds:.2f}") for stage, seconds in result.stages.items()])
     spent = result.stages.get("expand")
     speed = f", {result.rows / spent:,.0f} rows/s expanded" if spent else ", whose rows stood already"
     console.print(
@@ -223,18 +219,21 @@ def plan(
 
 def _print_plan(made: "Plan", met: dict[str, dict[str, int]]) -> None:
     own = made.report["own"]
-    table = Table("axis", "levels", "authored → attainable", "attainable → fitted", "furthest from its target")
+    fitted_axes = []
     for name, axis in made.report["axes"].items():
         worst = max(axis["levels"], key=lambda level: abs(axis["levels"][level][0] - axis["levels"][level][2]))
         target, _, fitted = axis["levels"][worst]
-        table.add_row(
-            name,
-            str(len(axis["levels"])),
-            f"{axis['authored_to_attainable']:.4f}",
-            f"{axis['attainable_to_fitted']:.4f}",
-            f"{worst}: {target:.3%} wanted, {fitted:.3%} reached",
+        fitted_axes.append(
+            (
+                name,
+                str(len(axis["levels"])),
+                f"{axis['authored_to_attainable']:.4f}",
+                f"{axis['attainable_to_fitted']:.4f}",
+                f"{worst}: {target:.3%} wanted, {fitted:.3%} reached",
+            )
         )
-    console.print(table)
+    headings = ("axis", "levels", "authored → attainable", "attainable → fitted", "furthest from its target")
+    print_table(headings, fitted_axes)
     told = [f"{cells['covered']:,} of {cells['feasible']:,} feasible {what}" for what, cells in met.items()]
     counted = " and ".join(told if met["triples"]["feasible"] else told[:1])
     console.print(f"plan {made.id}: {counted} covered at {made.base_rows:,} rows, "

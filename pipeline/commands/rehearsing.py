@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from pipeline.commands.options import JsonOption
 from pipeline.errors import EXIT_INTERRUPTED, UsageError
-from pipeline.terminal import console, print_json
+from pipeline.terminal import console, print_json, print_table
 
 if TYPE_CHECKING:
     from pipeline.rehearsal import Report
@@ -100,10 +99,11 @@ def _key(option: str, name: str | None) -> str | None:
 
 
 def _print_rehearsal(found: "Report") -> None:
-    table = Table("", "p50 ms", "p95 ms", "p99 ms")
-    for what, latency in {"connect": found.connect_ms, "accept": found.accept_ms}.items():
-        table.add_row(what, *("–" if value is None else f"{value:,.1f}" for value in latency.model_dump().values()))
-    console.print(table)
+    latencies = {"connect": found.connect_ms, "accept": found.accept_ms}
+    print_table(("", "p50 ms", "p95 ms", "p99 ms"), [
+        (what, *("–" if value is None else f"{value:,.1f}" for value in latency.model_dump().values()))
+        for what, latency in latencies.items()
+    ])  # fmt: skip
     for reason, times in list(found.rejected.items())[:REASONS_SHOWN]:
         console.print(f"{times:>7,} rejected: {reason}")
     if len(found.rejected) > REASONS_SHOWN:
