@@ -8,8 +8,11 @@ if TYPE_CHECKING:
 Owners = dict[str, dict[str, set[str]]]  # licence to author to ids of their texts
 
 
-def readme(pack: "Pack", client: str, count: int) -> str:
-    """``client``: lines for the vendor's own client, in which {model}, {config}, {during} and {file} are replaced."""
+def readme(pack: "Pack", client: str, count: int, reading: bool = False) -> str:
+    """``client``: lines for the vendor's own client, in which {model}, {config}, {during} and {file} are replaced.
+
+    ``reading``: whether the files of during/ have one.
+    """
     first = pack.personas[0].files if pack.personas else ()
     paths = {file.path.split("/")[0]: file.path for file in first}
     client = client.format(
@@ -32,7 +35,13 @@ def readme(pack: "Pack", client: str, count: int) -> str:
             "`during/` has for each persona what is sent once the session stands: `greeting`, with which it speaks "
             "first (null where it has no first words, or the config carries them), and `anchor`, which brings it back "
             "when a long conversation drifts (null where the API has no such event); `anchor_text` is the anchor for "
-            "people to read. `reading`, where there is one, is its greeting and exchanges marked for text-to-speech.",
+            "people to read.",
+            "",
+        ]
+    if reading:
+        lines += [
+            "`reading` beside them is for text-to-speech: the first words and the persona's own answers with directions "
+            "and marks, as a line to speak or to hear it by.",
             "",
         ]
     if "facts" in paths:
