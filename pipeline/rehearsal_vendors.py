@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from google.genai import types as gemini
 from openai.types import realtime as ga
 from openai.types.beta import realtime as flat
+from pydantic.alias_generators import to_camel
 
 from pipeline.errors import Fault
 from pipeline.packs import azure_voice_live, gemini_live, openai_realtime, qwen_omni_realtime, stepfun_realtime
@@ -230,7 +231,10 @@ def _said(told: str) -> str:
 
 
 class GeminiLive:
-    """The first message sets up, every other is one of three; what is not valid ends the session."""
+    """The first message sets up, every other is one of three; what is not valid ends the session.
+
+    As everywhere in JSON of Protocol Buffers a key is clientContent or client_content; Google's SDK sends the latter.
+    """
 
     name, binary = "gemini-live", True
 
@@ -245,19 +249,20 @@ class GeminiLive:
 
     def answers(self, message: Any) -> Iterator[Document]:
         wanted = GEMINI_MESSAGES if self.stands else {"setup": setup_faults}
-        kind = next(iter(message)) if isinstance(message, dict) and len(message) == 1 else ""
+        key, content = next(iter(message.items())) if isinstance(message, dict) and len(message) == 1 else ("", None)
+        kind = to_camel(key)
         if kind not in wanted:
             which = "this" if self.stands else "the first"
             raise Closed(INVALID_PAYLOAD, f"{which} message must be one of {', '.join(wanted)}, and nothing beside it")
-        found = wanted[kind](message[kind])
+        found = wanted[kind](content)
         if found:
             raise Closed(INVALID_PAYLOAD, f"{kind}.{found[0].field}: {found[0].problem}")
         if not self.stands:
             self.stands = True
             yield {"setupComplete": {}}
-        elif kind == "clientContent" and message[kind].get("turnComplete"):
-            turns = message[kind].get("turns") or [{}]
-            told = " ".join(part.get("text") or "" for part in turns[-1].get("parts") or ())
+        elif kind == "clientContent" and (said := gemini.LiveClientContent.model_validate(content)).turn_complete:
+            parts = (said.turns[-1].parts if said.turns else None) or ()
+            told = " ".join(part.text or "" for part in parts)
             yield {"serverContent": {"outputTranscription": {"text": _said(told)}}}
             yield {"serverContent": {"generationComplete": True}}
             yield {"serverContent": {"turnComplete": True}}

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
+from google import genai
+from google.genai import live as google_live
 from google.genai import types as gemini
 from openai import AsyncOpenAI
 from openai.types import realtime as ga
@@ -306,3 +308,23 @@ def test_the_official_client_holds_a_session_with_it(url: str) -> None:
     assert [event.type for event in heard[:3]] == ["session.created", "session.updated", "response.created"]
     assert heard[1].session.instructions == golden_persona().scene
     assert heard[-1].response.output[0].content[0].transcript == golden_persona().seed.greeting
+
+
+def test_google_s_own_client_greets_over_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_tls(uri: str, **options: Any) -> Any:
+        return connect(uri.replace("wss:", "ws:"), **options | {"ssl": None})
+
+    monkeypatch.setattr(google_live, "ws_connect", without_tls)
+
+    async def speak() -> list[str]:
+        client = genai.Client(api_key="x", http_options={"base_url": url.replace("ws:", "http:")})
+        content = greeting("gemini-live")["clientContent"]
+        async with client.aio.live.connect(**document("gemini-live")["connect"]) as session:
+            await session.send_client_content(turns=content["turns"], turn_complete=True)
+            heard = [message.server_content async for message in session.receive()]
+        return [
+            content.output_transcription.text or "" for content in heard if content and content.output_transcription
+        ]
+
+    (heard,) = asyncio.run(speak())
+    assert (golden_persona().greeting or "none") in heard
