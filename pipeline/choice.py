@@ -9,6 +9,7 @@
 The same matrix and settings give the same choice, in whatever order its rows come.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ LIMIT = 100
 POOL = 10  # of the best, so many times as are asked for are enough to differ, and few enough to be the best
 CANDIDATES = 200_000  # more are thinned before they are compared: 100 picks of so many take half a second of one core
 LIKENESS = "likeness"
+NO_LEVEL = re.compile('from `str` to `enum` failed for value "(.*)"')
 # Each audience hears what is made for it and for those before it, but children hear only what is made for them.
 AUDIENCES: tuple[Audience, ...] = ("children", "general", "mature")
 
@@ -61,14 +63,14 @@ def choose(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], asked: PackCon
         else:
             picked, told = _diverse(admitted, of_seeds, plan, asked)
             wanted = asked.diverse
-            notes.append(told)
+            notes += [] if picked.is_empty() else [told]
         if picked.height < wanted:
             notes += _left_out(held, plan, of_seeds, asked)
         if picked.is_empty():
             raise UsageError("; ".join(_nothing(held.filter(allowed), asked, notes)))
         met = rows.filter(pl.col("persona_id").is_in(picked["persona_id"].implode())).collect()
     except PolarsError as error:
-        raise UsageError(f"--where {asked.where!r}: {first_line(error)}") from error
+        raise UsageError(f"--where {asked.where!r}: {_problem(error, rows, asked.where)}") from error
     return Choice(picked.join(met, on="persona_id", maintain_order="left").select(*met.columns, *picked.columns[1:]),
                   tuple(notes))  # fmt: skip
 
@@ -91,6 +93,17 @@ def where(rows: pl.LazyFrame, of_seeds: pl.DataFrame, expression: str | None) ->
         return joined.filter(condition).select(own)
     except PolarsError as error:
         raise UsageError(f"--where {expression!r}: {first_line(error)}") from error
+
+
+def _problem(error: PolarsError, rows: pl.LazyFrame, expression: str | None) -> str:
+    """What polars found wrong; where it is a level that there is none of, which there are in the columns asked for."""
+    unknown = NO_LEVEL.search(str(error))
+    if unknown is None or expression is None:
+        return first_line(error)
+    schema = rows.collect_schema()
+    asked = [schema.get(name) for name in pl.sql_expr(expression).meta.root_names()]
+    levels = {level for dtype in asked if isinstance(dtype, pl.Enum) for level in dtype.categories}
+    return f"there is no level {unknown[1]!r}. {nearest(unknown[1], levels)}"
 
 
 def _needs(plan: Plan, of_seeds: pl.DataFrame) -> dict[Audience, pl.Expr]:

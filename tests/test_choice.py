@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -118,6 +119,24 @@ def test_an_expression_that_is_none_is_the_user_s_to_mend(
     message = refused(rows, where=expression, frame=frame, **asked)
     assert message.startswith(f"--where {expression!r}: ")
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("lang = 'fr'", "there is no level 'fr'. Known: en, zh."),
+        ("pace = 0 AND domain = 'automotiv'", "there is no level 'automotiv'. Did you mean 'automotive'?"),
+    ],
+)
+def test_a_level_that_a_stored_matrix_has_not_is_told_with_those_it_has(
+    rows: pl.LazyFrame, expression: str, said: str, tmp_path: Path
+) -> None:
+    rows.collect().write_parquet(tmp_path / "rows.parquet")
+    assert refused(pl.scan_parquet(tmp_path / "rows.parquet"), where=expression) == f"--where {expression!r}: {said}"
+
+
+def test_where_nobody_differs_from_anybody_no_figures_are_told(rows: pl.LazyFrame) -> None:
+    assert refused(rows, where="pace = 9", diverse=3).endswith("take clauses away until one does")
 
 
 @pytest.mark.parametrize("frame", ["deploy", "scene"])
