@@ -11,7 +11,6 @@ import re
 import ssl
 import tempfile
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +26,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from pipeline.errors import UsageError
-from pipeline.packs.pack import Pack, PackedPersona, read_file, read_pack
+from pipeline.packs.pack import Pack, PackedPersona, extract, read_file, read_pack
 from pipeline.packs.target import Document, Socket
 from pipeline.packs.targets import TARGETS
 
@@ -200,8 +199,8 @@ def _folder(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder, zipfile.ZipFile(path) as archive:
-        archive.extractall(folder)
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
+        extract(path, Path(folder))
         yield next(Path(folder).glob("*/pack.json")).parent
 
 
@@ -281,6 +280,9 @@ class _Rehearsal:
             raise _Refused(f"handshake failed: {error}") from error
         except ConnectionRefusedError as error:
             raise _Refused("connection refused: nobody listens there") from error
+        except ConnectionResetError as error:  # it says nothing of itself
+            perhaps = "; perhaps it speaks ws://, not wss://" if self.tls else ""
+            raise _Refused(f"no connection: the server hung up{perhaps}") from error
         except ImportError as error:  # the environment names a SOCKS proxy, for which there is a package of its own
             raise _Refused(f"no connection: {error}") from error
         except OSError as error:

@@ -70,7 +70,7 @@ async def serving(
 
 def _turned_away(connection: ServerConnection, request: Request, key: str | None) -> Response | None:
     if speaker_for(request.path) is None:
-        return connection.respond(HTTPStatus.NOT_FOUND, _told("no vendor's realtime API has this path"))
+        return connection.respond(HTTPStatus.NOT_FOUND, _told("no vendor that this server knows has this path"))
     if key is not None and not any(hmac.compare_digest(key.encode(), shown.encode()) for shown in _keys(request)):
         return connection.respond(HTTPStatus.UNAUTHORIZED, _told("the key is missing or not the right one"))
     return None

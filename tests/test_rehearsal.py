@@ -246,6 +246,11 @@ def test_a_port_nobody_listens_on_is_a_plain_reason(pack: Path) -> None:
     assert report.rejected == {"connection refused: nobody listens there": 2}
 
 
+def test_a_server_without_tls_is_a_plain_reason(url: str, pack: Path) -> None:
+    report = rehearse(Order(pack, url.replace("ws:", "wss:")))
+    assert report.rejected == {"no connection: the server hung up; perhaps it speaks ws://, not wss://": 2}
+
+
 def test_a_proxy_that_cannot_be_used_is_a_plain_reason(url: str, pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("socks_proxy", "socks5://127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -368,6 +373,15 @@ def test_the_command_counts_rejections_by_reason_and_exits_1_without_showing_the
     written = Report.model_validate_json((tmp_path / "r.json").read_bytes())
     assert [rejection.persona_id for rejection in written.rejections] == [5, (1 << 32) + 5]
     assert KEY[:PIECE] not in shown.out + shown.err + printed.out + printed.err + (tmp_path / "r.json").read_text()
+
+
+def test_where_nothing_was_accepted_the_command_shows_no_figures(
+    pack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(pack, "--url", "ws://127.0.0.1:1") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "      2 rejected: connection refused: nobody listens there", "0 of 2 sessions accepted"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def rehearse(
     else:
         _print_rehearsal(found)
     if found.interrupted:
-        sys.exit(EXIT_INTERRUPTED)  # main's own message promises that the same command goes on from there
+        sys.exit(EXIT_INTERRUPTED)  # main's own message is of what is written
     raise typer.Exit(0 if found.all_accepted else 1)
 
 
@@ -100,10 +100,11 @@ def _key(option: str, name: str | None) -> str | None:
 
 def _print_rehearsal(found: "Report") -> None:
     latencies = {"connect": found.connect_ms, "accept": found.accept_ms}
-    print_table(("", "p50 ms", "p95 ms", "p99 ms"), [
-        (what, *("–" if value is None else f"{value:,.1f}" for value in latency.model_dump().values()))
-        for what, latency in latencies.items()
-    ])  # fmt: skip
+    if found.connect_ms.p50 is not None:
+        print_table(("", "p50 ms", "p95 ms", "p99 ms"), [
+            (what, *("–" if value is None else f"{value:,.1f}" for value in latency.model_dump().values()))
+            for what, latency in latencies.items()
+        ])  # fmt: skip
     for reason, times in list(found.rejected.items())[:REASONS_SHOWN]:
         console.print(f"{times:>7,} rejected: {reason}")
     if len(found.rejected) > REASONS_SHOWN:
@@ -112,6 +113,5 @@ def _print_rehearsal(found: "Report") -> None:
         console.print(f"{found.within_budget:,} of {found.sessions:,} stood within {found.budget_ms:g} ms, "
                       "connect and accept together")  # fmt: skip
     early = f", interrupted after {found.finished:,}" if found.interrupted else ""
-    console.print(
-        f"{found.accepted:,} of {found.sessions:,} sessions accepted{early}; {found.sessions_per_s:,} a second"
-    )
+    rate = f"; {found.sessions_per_s:,} a second" if found.accepted else ""
+    console.print(f"{found.accepted:,} of {found.sessions:,} sessions accepted{early}{rate}")
