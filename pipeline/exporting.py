@@ -21,7 +21,7 @@ from pipeline.files import discard, file_sha256, replace_folder, write_whole
 from pipeline.matrix import COLUMNS
 from pipeline.packs.messages_jsonl import TARGET as MESSAGES
 from pipeline.packs.messages_jsonl import write_messages
-from pipeline.packs.pack import Order, pack_faults, read_pack, write_pack
+from pipeline.packs.pack import Order, known_model, pack_faults, read_pack, refuse_in_use, write_pack
 from pipeline.packs.persona import personas
 from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
@@ -44,6 +44,15 @@ class Exported(BaseModel):
     checked: bool
     licenses: tuple[str, ...]
     changed: bool = True
+
+
+def refuse_at_once(asked: PackConfig, path: Path | None) -> None:
+    """Raises UsageError, as an export to ``path`` would, for what needs no matrix to be told."""
+    for target, model in asked.models.items():
+        if target in TARGETS:
+            known_model(target, model)
+    if path is not None:
+        refuse_in_use(path)
 
 
 def saved_choice(config: RunConfig, name: str, targets: Sequence[str] = ()) -> PackConfig:

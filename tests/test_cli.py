@@ -144,6 +144,11 @@ def test_the_program_s_help_names_every_command(run: Run) -> None:
         (["export", "--as", "openai-realtime", "--out", "pack", "--crisis-line", ""], "--crisis-line"),
         (["export", "--as", "openai-realtime", "--out", "pack", "--crisis-line", "9" * 81], "--crisis-line"),
         (["export", "--out", "pack"], "Missing option '--as': name one target"),
+        (
+            ["export", "--as", "openai-realtime", "--out", "p", "--model", "gpt-9"],
+            "--model gpt-9: openai-realtime",
+        ),
+        (["export", "--as", "openai-realtime", "--out", __file__], "in use and not empty"),
         (["export", "--as", "gemini-live", "--as", "openai-realtime", "--out", "p"], "--as: given more than once"),
         (["export", "--as", "gemini-live", "--out", "p", "--like", ""], "--like '': String should have at least 1"),
         (["export", "--as", "gemini-live", "--out", "p", "--diverse", "0"], "--diverse"),

@@ -39,7 +39,7 @@ class _ExportCommand(TyperCommand):
         with formatter.section("Columns of seeds, for --where beside those of the matrix"):
             formatter.write_dl([(name, column.about) for name, column in SEED_COLUMNS.items()])
             formatter.write_paragraph()
-            formatter.write("  --where \"age >= 60 AND array_contains(languages, 'ga')\"\n")
+            formatter.write("  --where \"age >= 60 AND array_contains(sensitivity, 'faith')\"\n")
         super().format_epilog(ctx, formatter)
 
 
@@ -105,7 +105,7 @@ def export(
     their packs are replaced under packs/NAME in the folder of plans and versions.
     """
     from pipeline.documents import refuse_unknown
-    from pipeline.exporting import KNOWN_TARGETS, choice_of, saved_choice
+    from pipeline.exporting import KNOWN_TARGETS, choice_of, refuse_at_once, saved_choice
     from pipeline.exporting import export as write
 
     targets = as_ or []
@@ -117,6 +117,7 @@ def export(
         asked = _asked(targets, model, settings)
         if out is None and not dry_run:
             raise UsageError("Missing option '--out': name a new folder or .zip file, or look first with --dry-run")
+        refuse_at_once(asked, None if dry_run else out)
     else:
         run = read_config(None, out=data)
         asked = saved_choice(run, saved, targets)

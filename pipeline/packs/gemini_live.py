@@ -19,36 +19,37 @@ from pipeline.packs.voices import VendorVoice, VoiceTable
 
 MODELS = ("gemini-2.5-flash-native-audio-preview-12-2025", "gemini-3.1-flash-live-preview", "gemini-3.8-live")
 
-# Genders from the catalogue of https://cloud.google.com/text-to-speech/docs/chirp3-hd, ages from the one-word
-# characters of https://ai.google.dev/gemini-api/docs/speech-generation (Youthful, Mature …).  All speak both languages.
+# Genders from the catalogue of https://cloud.google.com/text-to-speech/docs/chirp3-hd, ages and timbres from
+# the one-word characters of https://ai.google.dev/gemini-api/docs/speech-generation (Youthful, Mature, Breezy …), with
+# our words for them in both languages.  All speak both.
 VOICES = VoiceTable(
     (
         VendorVoice("Leda", "female", "young"),
-        VendorVoice("Zephyr", "female", "young"),
-        VendorVoice("Laomedeia", "female", "young"),
-        VendorVoice("Aoede", "female", "adult"),
-        VendorVoice("Callirrhoe", "female", "adult"),
-        VendorVoice("Autonoe", "female", "adult"),
-        VendorVoice("Despina", "female", "adult"),
-        VendorVoice("Erinome", "female", "adult"),
-        VendorVoice("Achernar", "female", "adult"),
-        VendorVoice("Kore", "female", "middle"),
-        VendorVoice("Sulafat", "female", "middle"),
-        VendorVoice("Vindemiatrix", "female", "middle"),
+        VendorVoice("Zephyr", "female", "young", "any", ("bright", "亮")),
+        VendorVoice("Laomedeia", "female", "young", "any", ("cheerful", "lively", "sunny", "笑")),
+        VendorVoice("Aoede", "female", "adult", "any", ("light", "breezy", "轻", "风")),
+        VendorVoice("Callirrhoe", "female", "adult", "any", ("easy", "unhurried", "松", "慢")),
+        VendorVoice("Autonoe", "female", "adult", "any", ("bright", "ringing", "亮", "脆")),
+        VendorVoice("Despina", "female", "adult", "any", ("smooth", "round", "圆", "润")),
+        VendorVoice("Erinome", "female", "adult", "any", ("clear", "precise", "清", "净")),
+        VendorVoice("Achernar", "female", "adult", "any", ("soft", "quiet", "软", "柔")),
+        VendorVoice("Kore", "female", "middle", "any", ("firm", "strong", "hard", "硬", "稳")),
+        VendorVoice("Sulafat", "female", "middle", "any", ("warm", "sunny", "暖", "温")),
+        VendorVoice("Vindemiatrix", "female", "middle", "any", ("soft", "gentle", "软", "柔")),
         VendorVoice("Gacrux", "female", "old"),
-        VendorVoice("Puck", "male", "young"),
-        VendorVoice("Fenrir", "male", "young"),
-        VendorVoice("Sadachbia", "male", "young"),
-        VendorVoice("Achird", "male", "adult"),
-        VendorVoice("Zubenelgenubi", "male", "adult"),
-        VendorVoice("Umbriel", "male", "adult"),
-        VendorVoice("Iapetus", "male", "adult"),
-        VendorVoice("Algieba", "male", "adult"),
-        VendorVoice("Orus", "male", "middle"),
-        VendorVoice("Charon", "male", "middle"),
-        VendorVoice("Alnilam", "male", "middle"),
-        VendorVoice("Schedar", "male", "middle"),
-        VendorVoice("Algenib", "male", "old"),
+        VendorVoice("Puck", "male", "young", "any", ("cheerful", "lively", "笑")),
+        VendorVoice("Fenrir", "male", "young", "any", ("quick", "loud", "急", "快")),
+        VendorVoice("Sadachbia", "male", "young", "any", ("bright", "lively", "亮")),
+        VendorVoice("Achird", "male", "adult", "any", ("friendly", "warm", "暖", "热")),
+        VendorVoice("Zubenelgenubi", "male", "adult", "any", ("easy", "松")),
+        VendorVoice("Umbriel", "male", "adult", "any", ("unhurried", "easy", "慢")),
+        VendorVoice("Iapetus", "male", "adult", "any", ("clear", "清", "净")),
+        VendorVoice("Algieba", "male", "adult", "any", ("smooth", "soft", "圆", "润")),
+        VendorVoice("Orus", "male", "middle", "any", ("firm", "strong", "硬")),
+        VendorVoice("Charon", "male", "middle", "any", ("precise", "careful", "清")),
+        VendorVoice("Alnilam", "male", "middle", "any", ("firm", "hard", "稳")),
+        VendorVoice("Schedar", "male", "middle", "any", ("even", "flat", "level", "平")),
+        VendorVoice("Algenib", "male", "old", "any", ("gravelly", "rough", "hoarse", "沙", "哑", "粗")),
     ),
     "https://ai.google.dev/gemini-api/docs/speech-generation#voices",
 )

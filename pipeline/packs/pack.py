@@ -90,13 +90,25 @@ def write_pack(path: Path, order: Order, personas: Iterable[Persona]) -> Pack:
     Raises UsageError for a path in use or a model that is not known, DataError where licences may not be mixed; a
     config that its vendor would refuse is our own bug and raises AssertionError.
     """
-    target = TARGETS[order.target]
-    model = target.also_called.get(order.model, order.model) or target.models[0]
-    if model not in target.models:
-        known = ", ".join(target.models) if any(target.models) else "none: leave --model out"
-        raise UsageError(f"--model {model}: {order.target} knows {known}")
+    target, model = TARGETS[order.target], known_model(order.target, order.model)
     with in_new_place(path) as packing:
         return _packed(packing, order._replace(model=model), target, personas)
+
+
+def known_model(target: str, model: str) -> str:
+    """The vendor's own id of ``model``, or of the default where it is empty.  Raises UsageError for another."""
+    known = TARGETS[target]
+    found = known.also_called.get(model, model) or known.models[0]
+    if found not in known.models:
+        names = ", ".join(known.models) if any(known.models) else "none: leave --model out"
+        raise UsageError(f"--model {model}: {target} knows {names}")
+    return found
+
+
+def refuse_in_use(path: Path) -> None:
+    """Raises UsageError where something has the name ``path`` that a pack would replace."""
+    if path.exists() and (path.suffix == ".zip" or not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path}: in use and not empty; name a new folder or .zip file, or clear this one")
 
 
 @contextmanager
@@ -105,9 +117,8 @@ def in_new_place(path: Path) -> Iterator[Path]:
 
     Raises UsageError where the name is in use.
     """
+    refuse_in_use(path)
     zipped = path.suffix == ".zip"
-    if path.exists() and (zipped or not path.is_dir() or any(path.iterdir())):
-        raise UsageError(f"{path}: in use and not empty; name a new folder or .zip file, or clear this one")
     packing = path.with_name(f".{path.name}.packing")
     discard(packing)
     try:
@@ -331,7 +342,8 @@ def _opened(path: Path) -> _Folder | _Zip:
         return _Folder(path)
     if zipfile.is_zipfile(path):
         return _Zip(path)
-    raise UsageError(f"{path}: neither a folder nor a zip file; name a pack")
+    cut = ", or one cut short" if path.suffix == ".zip" and path.is_file() else ""
+    raise UsageError(f"{path}: neither a folder nor a zip file{cut}; name a pack")
 
 
 def read_pack(path: Path) -> Pack:
@@ -351,6 +363,15 @@ def _pack_of(held: _Folder | _Zip, path: Path) -> Pack:
 def read_file(path: Path, name: str) -> bytes:
     """One file of the pack at ``path``."""
     return _opened(path).read(name)
+
+
+def extract(path: Path, folder: Path) -> None:
+    """The zip file ``path`` into ``folder``.  Raises BrokenVersion where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    except DAMAGE as error:
+        raise BrokenVersion(f"{path}: {error}; `personas verify` names each file that is damaged") from error
 
 
 def pack_faults(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.config import SceneSettings
 from pipeline.errors import BrokenVersion, DataError, UsageError
 from pipeline.packs.facts import facts
-from pipeline.packs.pack import Order, Pack, pack_faults, read_pack, write_pack
+from pipeline.packs.pack import Order, Pack, extract, pack_faults, read_pack, write_pack
 from pipeline.packs.persona import Persona, personas
 from pipeline.packs.targets import TARGETS
 from pipeline.schema_check import schema_faults
@@ -250,6 +250,14 @@ def test_what_a_pack_json_says_cannot_change_unseen(folder: Path, old: str, new:
     assert pack_faults(folder) == ["pack.json: its bytes have changed (SHA-256 differs)"]
 
 
+def test_a_damaged_zip_is_not_extracted(archive: Path, tmp_path: Path) -> None:
+    content = bytearray(archive.read_bytes())
+    content[content.index(b'"instructions"') + 40] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(BrokenVersion, match=r"pack\.zip: .*orla-keane-5\.json.*`personas verify` names"):
+        extract(archive, tmp_path / "extracted")
+
+
 def test_a_damaged_zip_is_faults_or_a_broken_version_wherever_the_damage_is(archive: Path) -> None:
     whole = archive.read_bytes()
     found = 0
@@ -270,7 +278,9 @@ def test_a_zip_that_hides_a_file_behind_another_is_no_pack(archive: Path) -> Non
         pack_faults(archive)
 
 
-@pytest.mark.parametrize(("name", "told"), [("other.zip", "neither a folder nor a zip"), ("no.zip", "neither a")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("other.zip", "nor a zip file, or one cut short"), ("no.zip", "zip file; name")]
+)
 def test_what_is_no_pack_is_said_plainly(name: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "other.zip").write_text("not a zip", "utf-8")
     with pytest.raises(UsageError, match=told):
