@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         notes.print(f"personas: {error.filename}: {error.strerror}; check the path")
         sys.exit(UsageError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        notes.print("personas: interrupted; what is finished is kept, the same command goes on from there")
+        notes.print("personas: interrupted; nothing stands half-written, and a build goes on where it was")
         sys.exit(EXIT_INTERRUPTED)
     except _click_errors() as error:
         error.show()

@@ -425,7 +425,7 @@ def test_of_a_killed_build_no_version_can_be_seen(killed: Stopped) -> None:
 def test_ctrl_c_ends_a_build_promptly_and_says_so(interrupted: Stopped) -> None:
     assert interrupted.status == EXIT_INTERRUPTED
     assert interrupted.seconds < PROMPT
-    assert interrupted.stderr.splitlines()[-1].startswith("personas: interrupted; what is finished is kept")
+    assert interrupted.stderr.splitlines()[-1].startswith("personas: interrupted; nothing stands half-written")
     assert "Traceback" not in interrupted.stderr
     assert interrupted.workers == interrupted.servers == []
 
