@@ -40,8 +40,8 @@ def readme(pack: "Pack", client: str, count: int, reading: bool = False) -> str:
         ]
     if reading:
         lines += [
-            "`reading` beside them is for text-to-speech: the first words and the persona's own answers with directions "
-            "and marks, as a line to speak or to hear it by.",
+            "`reading` beside them is for text-to-speech: the first words and the persona's own answers with "
+            "directions and marks, as a line to speak or to hear it by.",
             "",
         ]
     if "facts" in paths:
