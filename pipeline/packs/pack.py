@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 from pydantic_core import to_json
 
 from pipeline.config import SceneSettings
@@ -33,19 +34,26 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class PackedFile(_Record):
-    path: str = Field(description="Relative to the pack.")
+# A pack may have a hundred thousand of these two: with slots they take a fifth of the memory of models.
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
+class PackedFile:
+    path: Annotated[str, Field(description="Relative to the pack.")]
     bytes: int
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class PackedPersona(_Record):
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
+class PackedPersona:
     persona_id: int
     seed_id: str
     lang: str
     license: str
-    left_out: tuple[str, ...] = Field((), description="Parts of the scene that are not in it, for want of room.")
-    files: tuple[PackedFile, ...] = Field((), description="Its config, what is sent during a session, its facts.")
+    left_out: Annotated[
+        tuple[str, ...], Field(description="Parts of the scene that are not in it, for want of room.")
+    ] = ()
+    files: Annotated[
+        tuple[PackedFile, ...], Field(description="Its config, what is sent during a session, its facts.")
+    ] = ()
 
 
 class PackedLicense(_Record):
