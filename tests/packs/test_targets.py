@@ -6,12 +6,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from openai.types.beta.realtime import SessionUpdateEvent
 
 from pipeline.axes import Axes, Implied
 from pipeline.config import SceneSettings
 from pipeline.matrix import Expansion
 from pipeline.packs.pack import Order, pack_faults, write_pack
 from pipeline.packs.persona import LOUD_PLACES, SILENCE_MS, Persona, personas
+from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.targets import TARGETS
 from pipeline.plan import Plan
 from pipeline.scenes import deployable
@@ -179,3 +181,19 @@ def test_a_persona_s_pace_is_the_tone_s_and_its_own_step(some: dict[str, list[Pe
 def test_every_shipped_level_of_turn_taking_and_environment_is_known(axes: Axes) -> None:
     assert {level.id for level in axes.levels["turn_taking"]} == set(SILENCE_MS)
     assert {level.id for level in axes.levels["environment"]} >= LOUD_PLACES
+
+
+# What the vendor has beyond OpenAI's flat (beta) protocol, after which its own is made.
+BEYOND_FLAT = {
+    "stepfun-realtime": {"session.turn_detection.energy_awakeness_threshold"},
+    "qwen-omni-realtime": {"session.audio"},
+}
+
+
+@pytest.mark.parametrize("target", sorted(BEYOND_FLAT))
+def test_a_flat_config_is_one_the_official_flat_types_take_but_for_what_is_the_vendor_s_own(
+    some: dict[str, list[Persona]], target: str
+) -> None:
+    for persona in some["deploy"][::10]:
+        document = TARGETS[target].export(persona, TARGETS[target].models[0])
+        assert {fault.field for fault in sdk_faults(SessionUpdateEvent, document, "")} == BEYOND_FLAT[target]
