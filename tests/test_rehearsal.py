@@ -400,16 +400,12 @@ def test_wrong_usage_exits_2(arguments: list[str], said: str, capsys: pytest.Cap
     assert said in capsys.readouterr().err
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[Callable[[], None]]:
-    """As from a terminal: where the tests themselves run as a shell's background job, Ctrl-C would be ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield lambda: os.kill(os.getpid(), signal.SIGINT)
-    signal.signal(signal.SIGINT, before)
+def ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_ctrl_c_reports_what_is_finished_closes_the_sockets_and_exits_130(
-    pack: Path, capsys: pytest.CaptureFixture[str], ctrl_c: Callable[[], None]
+    pack: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     closed: list[int] = []
     seen = 0
@@ -432,7 +428,7 @@ def test_ctrl_c_reports_what_is_finished_closes_the_sockets_and_exits_130(
 
 
 def test_the_served_url_is_printed_and_ctrl_c_ends_it(
-    pack: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[[], None]
+    pack: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
     with socket() as free:

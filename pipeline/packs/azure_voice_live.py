@@ -239,6 +239,10 @@ TARGET = Target(
         "timbre and accent beyond the choice of voice",
         "back-channels: the service takes turns",
     ),
+    imports="""\
+import json, os
+from azure.ai.voicelive.aio import connect
+from azure.core.credentials import AzureKeyCredential""",
     client="""\
 place, key = os.environ["AZURE_VOICELIVE_ENDPOINT"], AzureKeyCredential(os.environ["AZURE_VOICELIVE_API_KEY"])
 async with connect(endpoint=place, credential=key, model="{model}") as session:  # azure.ai.voicelive.aio

@@ -227,6 +227,7 @@ TARGET = Target(
         "pace, energy, pitch and pauses as settings (system_prompt says them, persona_matrix/prosody has the numbers)",
         "braces and angle brackets of a seed's text, which frontends take for macros: they are full-width",
     ),
+    imports="import tavern_card",
     client="""\
 # SillyTavern, RisuAI and others import {config} as it is; in Python, with tavern-card:
 with open("{config}", "rb") as file:

@@ -77,6 +77,7 @@ TARGET = Target(
         "when to take the floor, and noise reduction: the app cuts the audio of a turn",
         "the first spoken line and a reminder in mid-session: the model only answers recordings",
     ),
+    imports="import json",
     client="""\
 config = json.load(open("{config}"))  # its system_prompt takes the place of sys_prompt in get_dialog_prompt
 wavs, input_ids, attention_mask = get_dialog_prompt(audio=recording, tokenizer=tokenizer, device="cuda:0")

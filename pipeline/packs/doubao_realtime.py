@@ -129,6 +129,9 @@ TARGET = Target(
         "a pause shorter than 500 ms",
         "an old voice, and accent beyond the choice of voice",
     ),
+    imports="""\
+import uuid
+import volcengine_audio.realtime""",
     client="""\
 session_id, frames = str(uuid.uuid4()), volcengine_audio.realtime.RealtimeDialogueFunctions
 config = volcengine_audio.realtime.RealtimeDialogueConfig.model_validate_json(open("{config}").read())

@@ -238,6 +238,11 @@ TARGET = Target(
         "the language model: it is the vendor's default until the app names one",
         "a native Chinese voice: the default voices are English speakers'; choose one of the vendor's library",
     ),
+    imports="""\
+import json
+from elevenlabs.client import ElevenLabs
+from elevenlabs.conversational_ai.conversation import Conversation
+from elevenlabs.conversational_ai.default_audio_interface import DefaultAudioInterface""",
     client="""\
 client, config = ElevenLabs(), json.load(open("{config}"))
 made = client.conversational_ai.agents.create(**config["create"])

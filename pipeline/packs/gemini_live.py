@@ -187,6 +187,9 @@ TARGET = Target(
         "noise reduction",
         "timbre and accent beyond the voice",
     ),
+    imports="""\
+import json
+from google import genai""",
     client="""\
 connect, greeting = json.load(open("{config}"))["connect"], json.load(open("{during}"))["greeting"]["clientContent"]
 async with genai.Client(http_options={{"api_version": "v1beta"}}).aio.live.connect(**connect) as session:

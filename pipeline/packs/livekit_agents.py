@@ -137,6 +137,11 @@ TARGET = Target(
         "timbre and accent beyond the choice of voice",
         "the voice of a pipeline of text-to-speech",
     ),
+    imports="""\
+import json
+from livekit.agents import Agent, AgentSession
+from livekit.plugins.openai.realtime import RealtimeModel
+from openai.types.realtime.realtime_audio_input_turn_detection import SemanticVad""",
     client="""\
 config, vad = json.load(open("{config}")), lambda of: of | {{"turn_detection": SemanticVad(**of["turn_detection"])}}
 session = AgentSession(llm=RealtimeModel(**vad(config["realtime_model"])), **config["agent_session"])

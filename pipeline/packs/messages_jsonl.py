@@ -32,8 +32,8 @@ from pipeline.store import described
 
 TARGET = "messages-jsonl"
 ABOUT = "Chat fine-tuning: personas with the conversations they are paired with, one file."
+IMPORTS = "from datasets import load_dataset"
 CLIENT = """\
-from datasets import load_dataset
 examples = load_dataset("json", data_files="{file}", split="train").filter(lambda row: row["split"] == "train")
 messages = examples[0]["messages"]"""
 ROLES = {"user": "user", "persona": "assistant"}
@@ -80,7 +80,7 @@ def write_messages(
             personas=(),
             files=(described(packing, path, rows.height),),
         )
-        return write_pack_file(packing, pack, readme(pack, CLIENT, rows.height), attribution(owners))
+        return write_pack_file(packing, pack, readme(pack, IMPORTS, CLIENT, rows.height), attribution(owners))
 
 
 def _write_lines(

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 Owners = dict[str, dict[str, set[str]]]  # licence to author to ids of their texts
 
 
-def readme(pack: "Pack", client: str, count: int, reading: bool = False) -> str:
+def readme(pack: "Pack", imports: str, client: str, count: int, reading: bool = False) -> str:
     """``client``: lines for the vendor's own client, in which {model}, {config}, {during} and {file} are replaced.
 
     ``reading``: whether the files of during/ have one.
@@ -25,7 +25,9 @@ def readme(pack: "Pack", client: str, count: int, reading: bool = False) -> str:
         f"Made from the plan {pack.plan}{f' for the model {pack.model}' if pack.model else ''}. In the vendor's own "
         "client:",
         "",
-        "```",
+        "```python",
+        imports,
+        "",
         client,
         "```",
         "",

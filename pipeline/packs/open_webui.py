@@ -71,6 +71,7 @@ TARGET = Target(
         "voice, speaking rate, pitch and energy: Open WebUI reads aloud with the voice that its user has set",
         "turn-taking and environment as settings",
     ),
+    imports="import json, os, requests",
     client="""\
 models = [model | {{"base_model_id": base_model}} for model in json.load(open("{file}"))]
 key = {{"Authorization": f"Bearer {{os.environ['OPEN_WEBUI_KEY']}}"}}

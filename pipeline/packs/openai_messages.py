@@ -73,6 +73,9 @@ TARGET = Target(
         "voice, speaking rate, pitch and energy: what is written is not heard",
         "turn-taking and environment as settings",
     ),
+    imports="""\
+import json
+from openai import OpenAI""",
     client="""\
 config = json.load(open("{config}"))
 config["messages"].append({{"role": "user", "content": "Hello?"}})

@@ -133,6 +133,9 @@ TARGET = Target(
     faults=faults,
     instructions=instructions,
     not_expressed=("pitch and energy as numbers", "timbre and accent beyond the choice of voice"),
+    imports="""\
+import json
+from openai import AsyncOpenAI""",
     client="""\
 async with AsyncOpenAI().realtime.connect(model="{model}") as connection:
     await connection.send(json.load(open("{config}")))

@@ -239,7 +239,7 @@ def _packed(folder: Path, order: Order, target: Target, personas: Iterable[Perso
         personas=tuple(packing.personas),
         files=files,
     )
-    usage = readme(pack, target.client, len(pack.personas), reading=target.reading is not None)
+    usage = readme(pack, target.imports, target.client, len(pack.personas), reading=target.reading is not None)
     return write_pack_file(folder, pack, usage, attribution(packing.owners))
 
 

@@ -111,6 +111,11 @@ TARGET = Target(
     faults=faults,
     instructions=instructions,
     not_expressed=("pitch and energy as numbers", "timbre and accent beyond the voice", "the voice of a text pipeline"),
+    imports="""\
+import json
+from pipecat.frames.frames import LLMMessagesAppendFrame
+from pipecat.services.openai.realtime.events import SessionProperties
+from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService""",
     client="""\
 properties = SessionProperties(**json.load(open("{config}"))["session_properties"])
 llm = OpenAIRealtimeLLMService(api_key=key, settings=OpenAIRealtimeLLMService.Settings(session_properties=properties))

@@ -72,6 +72,7 @@ TARGET = Target(
         "the licence: prompts.chat's own list is CC0, so what is not may be imported but not contributed there",
         "a text that begins with = + - or @: an apostrophe stands before it, lest a spreadsheet run it",
     ),
+    imports="import csv",
     client="""\
 prompts = {{row["act"]: row["prompt"] for row in csv.DictReader(open("{file}", encoding="utf-8", newline=""))}}
 act, prompt = next(iter(prompts.items()))

@@ -98,6 +98,7 @@ TARGET = Target(
         "timbre and accent beyond the choice of voice",
         "a reminder in mid-session (items of a conversation are results of tools only)",
     ),
+    imports="import os, websockets",
     client="""\
 url, key = "wss://dashscope.aliyuncs.com/api-ws/v1/realtime?model={model}", os.environ["DASHSCOPE_API_KEY"]
 async with websockets.connect(url, additional_headers={{"Authorization": f"Bearer {{key}}"}}) as session:

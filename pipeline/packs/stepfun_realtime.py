@@ -140,6 +140,7 @@ TARGET = Target(
         "noise reduction",
         "timbre and accent beyond the choice of voice",
     ),
+    imports="import os, websockets",
     client="""\
 key = {{"Authorization": f"Bearer {{os.environ['STEPFUN_API_KEY']}}"}}
 async with websockets.connect("wss://api.stepfun.com/v1/realtime?model={model}", additional_headers=key) as session:

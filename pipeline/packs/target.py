@@ -55,6 +55,7 @@ class Target:
     faults: Callable[[Document, str], list[Fault]]
     instructions: Callable[[Document], str]  # of a document: the text that the vendor's model is told
     not_expressed: tuple[str, ...]  # what of a persona the format has no place for
+    imports: str  # what those lines need
     client: str  # three lines that use the first config of a pack in the vendor's own client
     models: tuple[str, ...] = ("",)  # the first is the default
     also_called: Mapping[str, str] = field(default_factory=dict)  # what people call a model, to the vendor's own id

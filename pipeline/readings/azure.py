@@ -23,7 +23,7 @@ STYLES_OF_FAMILY = {
     "playful": ("cheerful", "chat"),
     "wry": ("chat", "chat-casual"),
     "brisk": ("customerservice", "assistant"),
-    "firm": ("serious", "unfriendly"),
+    "firm": ("serious",),  # never "unfriendly": one can be firm and kind
     "grave": ("serious", "sad"),
     "weary": ("depressed", "sad"),
     "excited": ("excited", "cheerful"),

@@ -258,7 +258,7 @@ def test_a_picture_carries_v2_with_the_warning_that_v3_asks_for_before_v3(name: 
 def test_the_pack_s_client_reads_its_first_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pack(tmp_path / "pack", Order("character-card", "plan"), [golden_persona()])
     monkeypatch.chdir(tmp_path / "pack")
-    told: Document = {"tavern_card": tavern_card}
-    exec(Path("README.md").read_text("utf-8").split("```")[1], told)
+    told: Document = {}
+    exec(Path("README.md").read_text("utf-8").split("```python")[1].split("```")[0], told)
     assert told["card"]["name"] == "Orla Keane"
     assert not Path("during").exists()

@@ -344,8 +344,9 @@ def test_a_model_the_target_does_not_know_is_refused_by_name(target: str, tmp_pa
 def test_the_notices_say_how_to_use_it_and_whose_it_is(target: str, tmp_path: Path) -> None:
     pack = write_pack(tmp_path, Order(target, "plan", SETTINGS), both())
     usage, owners = ((tmp_path / name).read_text("utf-8") for name in ("README.md", "ATTRIBUTION.md"))
-    client = usage.split("```")[1].strip()
+    imports, client = usage.split("```python\n")[1].split("```")[0].strip().split("\n\n")
     assert 1 <= len(client.splitlines()) <= 3
+    exec(imports, {})
     compile(client, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     named = [file.path for file in (*pack.personas[0].files, *pack.files)]
     assert any(name in usage for name in named)
