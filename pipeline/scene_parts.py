@@ -71,8 +71,8 @@ def anchor_text(seed: Seed, role: bool, tone: Sequence[str], habits: Sequence[st
 
 def greeting_text(seed: Seed, disclosure: str) -> str | None:
     """How the persona picks up; where the app wants it, an AI says first that it is one."""
-    if seed.greeting is None:
-        return None
+    if seed.greeting is None or disclosure == "on_ask":
+        return seed.greeting
     values: dict[str, object] = {"short": short_name(seed), "greeting": seed.greeting, "disclosure": disclosure}
     return _render(seed.lang, "greeting", values, 0)
 

@@ -1,5 +1,7 @@
 """The anchor: a few sentences that bring a persona back when a long conversation drifts."""
 
+from functools import lru_cache
+
 from pipeline.axes import Tone
 from pipeline.scene_parts import anchor_text
 from pipeline.scenes import length
@@ -23,6 +25,7 @@ def anchor(seed: Seed, tone: Tone) -> str:
     return fitting or anchor_text(seed.model_copy(update={"name": None}), False, [], [], [])
 
 
+@lru_cache(4096)  # a seed's are asked for at each of its personas
 def _shortest(texts: tuple[str, ...], number: int) -> list[str]:
     """The ``number`` shortest, in the order in which they stand."""
     chosen = sorted(texts, key=length)[:number]
