@@ -42,10 +42,10 @@ def _unknown(read: Any, written: Any, path: str) -> Iterator[str]:
     elif isinstance(written, dict):
         known = _fields(read)
         for key, given in written.items():
-            if key in known:
-                yield from _unknown(known[key], given, f"{path}{key}.")
-            else:
+            if key not in known:
                 yield f"{path}{key}"
+            elif isinstance(given, dict | list):
+                yield from _unknown(known[key], given, f"{path}{key}.")
 
 
 def _fields(read: Any) -> Mapping[str, Any]:
@@ -69,7 +69,8 @@ def _unlisted(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             given = getattr(value, key, None)
             if listed and given is not None and given not in listed:
                 yield f"{path}{key}", given
-            yield from _unlisted(given, f"{path}{key}.")
+            if isinstance(given, BaseModel | list):
+                yield from _unlisted(given, f"{path}{key}.")
 
 
 @cache
