@@ -187,7 +187,9 @@ def _print_pack(pack: "Exported") -> None:
     unchanged = "" if pack.changed else "; nothing has changed"
     console.print(f"{pack.personas:,} personas of {pack.seeds:,} seeds, {', '.join(pack.licenses)}{unchanged}")
     if not pack.checked and pack.target in TARGETS:
-        console.print("not held against the vendor's types: install persona-matrix[check]")
+        console.print(
+            "not held against the vendor's types: install persona-matrix[check], for LiveKit and Pipecat [agents]"
+        )
     console.print(pack.pack if pack.pack.endswith(".zip") else str(Path(pack.pack) / "pack.json"))
 
 

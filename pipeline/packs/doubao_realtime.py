@@ -102,7 +102,7 @@ def instructions(document: Document) -> str:
 
 def faults(document: Document, model: str = "") -> list[Fault]:
     """Against the closed schema in schemas/vendor/ and the types of `volcengine-audio`, which know the lengths."""
-    from volcengine_audio.realtime import RealtimeDialogueConfig  # type: ignore[import-untyped]
+    from volcengine_audio.realtime import RealtimeDialogueConfig
 
     name = "StartSession"
     found = schema_faults("vendor/doubao-realtime", document, name, 0)
