@@ -187,9 +187,8 @@ def _print_pack(pack: "Exported") -> None:
     unchanged = "" if pack.changed else "; nothing has changed"
     console.print(f"{pack.personas:,} personas of {pack.seeds:,} seeds, {', '.join(pack.licenses)}{unchanged}")
     if not pack.checked and pack.target in TARGETS:
-        console.print(
-            "not held against the vendor's types: install persona-matrix[check], for LiveKit and Pipecat [agents]"
-        )
+        extra = "agents" if pack.target in {"livekit", "pipecat"} else "check"
+        console.print(f"not held against the vendor's types: install persona-matrix[{extra}]")
     console.print(pack.pack if pack.pack.endswith(".zip") else str(Path(pack.pack) / "pack.json"))
 
 
