@@ -71,11 +71,14 @@ def compile_rows() -> None:
     hashes, one = np.zeros(1, np.uint64), np.ones(1, np.int64)
     kernel.expand(tables, weights, masks[0], hashes[0], np.zeros(1, np.uint32), codes, work)
     kernel.repeats(tables, weights, masks[0], hashes[0], 2, np.zeros(1, np.uint32), work)
-    kernel.count_cells(codes, tables.cards, *cells, counts, 1)
-    kernel.count_sequence(tables, weights, masks[0], hashes[0], 0, 1, *cells, counts, 1, work)
+    kernel.count_cells(np.zeros((len(TREE), 1), np.uint8), tables.cards, *cells, counts, 1)
+    excess, levels = np.zeros((len(TREE), 2), np.int64), np.ones((len(TREE), 2))
+    kernel.give_way(
+        tables, weights, masks[0], hashes[0], np.zeros(1, np.bool_), 0, *cells, counts, excess, levels, work
+    )
     pairs = np.zeros((1, 1, 1), np.bool_)
     kernel.add_own_pairs(tables, weights, masks, np.ones(1, np.bool_), pairs, work)
-    kernel.strike_own_pairs(tables, weights, masks, hashes, one, pairs, work)
+    kernel.strike_own_pairs(tables, weights, masks, hashes, one, one[:0], np.zeros(2, np.int64), pairs, work)
     kernel.cover_own(tables, weights, masks[0], one - 1, one - 1, codes, work)
     kernel.cover_cells(tables, weights, masks, masks, one, *cells, np.zeros(1, np.int64), counts, one, codes, work)
 

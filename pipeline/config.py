@@ -29,8 +29,8 @@ class PlanConfig(BaseModel):
     base_rows: Rows = Field(1_000_000, description="Row count at and above which every feasible pair is certified.")
     triples: bool | None = Field(
         None,
-        description="Cover every triple of levels, not every pair only; none means from ten million base rows on. "
-        "Below, rare triples take up a tenth of the rows and more, and the shares of levels give way to them.",
+        description="Cover every triple of levels, not every pair only; none means from a million base rows on. "
+        "Well below, a matrix has fewer rows than there are triples, and the shares of levels give way to them.",
     )
     file: Path | None = Field(None, description="A frozen plan to reuse; without it the plan is fitted from the seeds.")
 

@@ -18,12 +18,14 @@ from pipeline.kernel import (
     U64s,
     add_own_pairs,
     count_cells,
-    count_sequence,
     cover_cells,
     cover_own,
+    expand,
+    give_way,
     new_scratch,
     place_rows,
     possible_cells,
+    repeats,
     strike_own_pairs,
 )
 from pipeline.rules import Masks, Tables, axis_codes, compile_tables
@@ -33,16 +35,19 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 NO_AXIS = -1
+LATE_UNTIL = 16  # times base_rows: by then every row that gave way has come
+COUNTED_AT_ONCE = 1 << 16  # rows; those of one seed are too few to be worth a group's way into the cache
 OWN_FROM = 2_000  # rows of a seed from which on they hold each pair of domain and tone family that it can take
 
 
 class CoverageRows(NamedTuple):
-    """Frozen rows, seed by seed, those of a seed in the order in which they join it."""
+    """Frozen rows, seed by seed, those of a seed in the order in which they join it: rows that cover, and rows of the
+    sequence that gave way to those."""
 
     seeds: npt.NDArray[np.uint32]
     variants: npt.NDArray[np.uint32]  # place on the seed's sequence, or 2^31 + slot
     joins: npt.NDArray[np.uint32]  # how many rows of its seed come before it
-    codes: U8Codes  # (rows, axes)
+    codes: U8Codes  # (slots, axes): of the rows that are off the sequence, seed by seed, slot by slot
 
 
 class Cells(NamedTuple):
@@ -56,7 +61,8 @@ class Coverage(NamedTuple):
     rows: CoverageRows
     feasible: Bools  # by cell: some seed has a persona in it
     covered: Bools  # by cell: some row at base_rows is in it
-    own: int  # rows that cover a domain and tone family for their own seed
+    covering: int  # rows that cover; as many or fewer gave way to them
+    own: int  # of these, those that cover a domain and tone family for their own seed
 
 
 def all_cells(tables: Tables, strength: int) -> Cells:
@@ -103,155 +109,261 @@ def cover(
     """Coverage rows for the cells that ``rows`` of each seed's sequence miss, at most half of a seed's rows; and for
     the pairs of domain and tone family that a seed of `own_from` rows misses for itself.
 
-    A coverage row takes the place of the last row of its seed's sequence; what only that row covered is covered again
-    in the next round, until nothing feasible is missed that there is room for.  A cell that no seed's sequence reaches
-    is infeasible where the rules, with everything open that any seed has open, leave no persona in it, or where none
-    of the seeds that can take each of its levels can take them together.
+    For each that joins, a row of its seed gives way until later: one that no cell needs, chosen so that levels keep
+    the shares they have without coverage rows.  Where every row of the seed is needed, what the one that goes had
+    covered is covered again in the next round, until nothing feasible is missed that there is room for.  A cell that
+    no seed's sequence reaches is infeasible where the rules, with everything open that any seed has open, leave no
+    persona in it, or where none of the seeds that can take each of its levels can take them together.
     """
     cells = all_cells(tables, strength)
     work, hashed = new_scratch(tables), np.array(hashes, np.uint64)
     first = own_from(tables, least_own)
-    found = _FoundRows(tables, weights, masks, hashed, np.array(rows, np.int64), np.array(caps, np.int64), first)
-    lengths = found.rows.copy()  # of each seed's sequence that are among its rows
-    counts = _counted(tables, weights, masks, hashed, lengths, cells)
+    found = _FoundRows(tables, weights, masks, hashed, np.array(rows, np.int64), np.array(caps, np.int64), first, cells)
+    counts = found.counts  # join changes them
     feasible = counts > 0
     open_cells = np.zeros(len(counts), np.bool_)
     union = np.asarray(masks.any(axis=0))
     possible_cells(tables, weights, union, *cells, open_cells, work)
     room = np.minimum(found.rows, found.caps) // 2
-
-    def join(hosts: npt.NDArray[np.int64]) -> None:
-        for host, taken in zip(*np.unique(hosts, return_counts=True), strict=True):
-            last = lengths[host]
-            lengths[host] -= taken
-            count_sequence(tables, weights, masks[host], hashed[host], lengths[host], last, *cells, counts, -1, work)
-
     while True:
-        hosts, codes = found.missed_own(found.rows >= first, work)
-        count_cells(codes, tables.cards, *cells, counts, 1)
+        own_hosts, own_codes = found.missed_own(~found.small)
+        found.join(own_hosts, own_codes, own=True)
         feasible |= counts > 0
-        join(hosts)
         missed = np.nonzero((counts == 0) & open_cells)[0]
-        if not len(missed) and not len(hosts):
+        if not len(missed) and not len(own_hosts):
             break
         hosts, codes = np.zeros(len(missed), np.int64), np.zeros((len(missed), len(tables.cards)), np.uint8)
-        made, verdicts = cover_cells(tables, weights, masks, reach, room, *cells, missed, counts, hosts, codes, work)
+        made, verdicts = cover_cells(
+            tables, weights, masks, reach, room, *cells, missed, counts.copy(), hosts, codes, work
+        )
         feasible[missed[verdicts != NO_HOST]] = True
         open_cells[missed[verdicts != COVERED]] = False
-        found.add(hosts[:made], codes[:made])
-        join(hosts[:made])
-    # Of smaller seeds: these join after base_rows: nothing promised there changes.
-    while len(found.missed_own(found.rows < first, work)[0]):
-        pass
-    return Coverage(_placed(tables, weights, masks, hashed, found), feasible, counts > 0, int(found.is_own.sum()))
+        found.join(hosts[:made], codes[:made], own=False)
+    covered = counts > 0
+    while True:  # smaller seeds' own join after base_rows, where nothing has to give way to them
+        own_hosts, own_codes = found.missed_own(found.small)
+        if not len(own_hosts):
+            break
+        found.keep(own_hosts, own_codes, own=True)
+    return Coverage(found.frozen(), feasible, covered, len(found.hosts), int(found.is_own.sum()))
 
 
 class _FoundRows:
     """The coverage rows found so far: for which seed, for all or for its own pairs of domain and tone family, and
-    where in its rows they join.
+    where on its sequence; and the rows of each sequence that gave way to them.
 
     The first ``own_from`` rows of a seed hold a row in each such pair that it can take, whatever the number of rows
-    the plan is made for.  Where that is fewer, these rows come after those that cover cells for all; else before.
+    the plan is made for.  Where that is well below, these rows come after those that cover cells for all; else before.
     """
 
     def __init__(
-        self, tables: Tables, weights: Weights, masks: Masks, hashes: U64s, rows: Ints, caps: Ints, own_from: int
+        self,
+        tables: Tables,
+        weights: Weights,
+        masks: Masks,
+        hashes: U64s,
+        rows: Ints,
+        caps: Ints,
+        own_from: int,
+        cells: Cells,
     ) -> None:
         self._tables, self._weights, self._masks, self._hashes = tables, weights, masks, hashes
-        self.rows, self.caps, self.own_from = rows, caps, own_from
+        self.rows, self.caps, self.own_from, self._cells = rows, caps, own_from, cells
+        domains, _, families = tables.domain_state_family.shape
+        self.small = rows < own_from - domains * families  # so that what is their own joins after all their rows
+        self._work = new_scratch(tables)
         self.hosts = np.zeros(0, np.int64)
+        self.places = np.zeros(0, np.int64)  # on the seed's sequence, −1 for off it
         self.codes = np.zeros((0, len(tables.cards)), np.uint8)
         self.is_own = np.zeros(0, np.bool_)
+        # Of each sequence's first rows, the places of those that gave way and of those that cover, ascending.
+        self._late = [np.zeros(0, np.int64)] * len(masks)
+        self._early = [np.zeros(0, np.int64)] * len(masks)
+        # Of the many groups of axes, those with most cells tell soonest that a row is needed.
+        sparsest = np.argsort(-np.diff(cells.offsets), kind="stable")
+        self._sparsest_first = cells.axes[sparsest], cells.offsets[sparsest]
+        self._repeats, self.counts = self._counted()
+        self._levels = _level_counts(tables, cells, self.counts)
+        self._excess = np.zeros(self._levels.shape, np.int64)
         # Rows of each seed's sequence that together with its own rows are known to miss nothing.
         self._held = np.where(caps >= own_from, own_from + 1, 0)
 
-    def add(self, hosts: Ints, codes: U8Codes, own: bool = False) -> None:
-        self.hosts = np.concatenate([self.hosts, hosts])
-        self.codes = np.concatenate([self.codes, codes])
-        self.is_own = np.concatenate([self.is_own, np.full(len(hosts), own)])
+    def _counted(self) -> tuple[list[npt.NDArray[np.uint32]], Counts]:
+        """Rows of each seed's sequence that repeat an earlier one, and how many of the others are in each cell."""
 
-    def counts(self) -> tuple[Ints, Ints]:
+        def count(part: slice) -> tuple[list[npt.NDArray[np.uint32]], Counts]:
+            found, held, work = [], [], new_scratch(self._tables)
+            counts = np.zeros(self._cells.offsets[-1], np.int32)
+            for seed in range(part.start, part.stop):
+                given = self._tables, self._weights, self._masks[seed], self._hashes[seed]
+                found.append(repeated(*given, int(self.rows[seed]), work))
+                places = np.setdiff1d(np.arange(self.rows[seed], dtype=np.uint32), found[-1], assume_unique=True)
+                held.append(np.zeros((len(places), len(self._tables.cards)), np.uint8))
+                expand(*given, places, held[-1], work)
+                if seed == part.stop - 1 or sum(map(len, held)) >= COUNTED_AT_ONCE:
+                    by_axis = np.ascontiguousarray(np.concatenate(held).T)
+                    count_cells(by_axis, self._tables.cards, *self._cells, counts, 1)
+                    held.clear()
+            return found, counts
+
+        (first, counts), (second, more) = in_two_threads(count, len(self._masks))
+        return first + second, counts + more
+
+    def keep(self, hosts: Ints, codes: U8Codes, own: bool) -> Ints:
+        """Add rows; returns where on their seeds' sequences they lie."""
+        order = np.argsort(hosts, kind="stable")
+        hosts, codes = hosts[order], codes[order]
+        places = np.zeros(len(hosts), np.int64)
+        place_rows(self._tables, self._weights, self._masks, self._hashes, hosts, codes, places, self._work)
+        self.hosts, self.codes = np.concatenate([self.hosts, hosts]), np.concatenate([self.codes, codes])
+        self.places = np.concatenate([self.places, places])
+        self.is_own = np.concatenate([self.is_own, np.full(len(hosts), own)])
+        return places
+
+    def join(self, hosts: Ints, codes: U8Codes, own: bool) -> None:
+        """Add rows among the first ``rows`` of their seeds; to each that was not, another gives way."""
+        before = len(self.hosts)
+        places = self.keep(hosts, codes, own)
+        hosts, codes = self.hosts[before:], self.codes[before:]
+        for host, first, count in zip(*np.unique(hosts, return_index=True, return_counts=True), strict=True):
+            mine = slice(first, first + count)
+            reached = (places[mine] >= 0) & (places[mine] < self.rows[host])
+            new = codes[mine][~reached | np.isin(places[mine], self._late[host])]
+            self._late[host] = np.setdiff1d(self._late[host], places[mine])
+            self._early[host] = np.union1d(self._early[host], places[mine][reached])
+            count_cells(np.ascontiguousarray(new.T), self._tables.cards, *self._cells, self.counts, 1)
+            np.add.at(self._excess, (np.arange(new.shape[1]), new), 1)
+            passed = np.zeros(self.rows[host], np.bool_)
+            staying = np.concatenate([self._repeats[host], self._early[host]])
+            passed[staying] = passed[self._late[host]] = True
+            # Rows for all are half of a seed's at most, its own pairs a third, repeats a sixteenth.
+            assert np.count_nonzero(~passed) >= len(new)
+            give_way(
+                self._tables, self._weights, self._masks[host], self._hashes[host], passed, len(new),
+                *self._sparsest_first, self.counts, self._excess, self._levels, self._work,
+            )  # fmt: skip
+            passed[staying] = False
+            self._late[host] = np.nonzero(passed)[0]
+            self._held[host] = self.own_from + 1 if self.caps[host] >= self.own_from else 0
+
+    def _counts(self) -> tuple[Ints, Ints]:
         """How many rows each seed has for all, and for its own pairs."""
         seeds = len(self._masks)
         for_all = np.bincount(self.hosts[~self.is_own], minlength=seeds)
         return for_all, np.bincount(self.hosts[self.is_own], minlength=seeds)
 
-    def starts(self) -> tuple[Ints, Ints]:
-        """How many rows of each seed come before those for all, and before those for its own pairs."""
-        for_all, own = self.counts()
-        small = self.rows < self.own_from
-        first_own = np.where(small, self.own_from, np.minimum(self.own_from, self.rows - for_all)) - own
-        return np.where(small, np.minimum(self.rows, first_own), self.rows) - for_all, first_own
+    def _first_own(self) -> Ints:
+        """How many rows of each seed come before those for its own pairs."""
+        for_all, own = self._counts()
+        return np.where(self.small, self.own_from, np.minimum(self.own_from, self.rows - for_all)) - own
 
-    def missed_own(self, seeds: Bools, work: Scratch) -> tuple[Ints, U8Codes]:
-        """New rows for what ``seeds`` would miss with ``own_from`` rows; they have been added.
+    def missed_own(self, seeds: Bools) -> tuple[Ints, U8Codes]:
+        """Rows for what ``seeds`` would miss with ``own_from`` rows, of which what gave way may not be.
 
         A row that joins takes the place of the sequence's last, so a seed is looked at until none does.
         """
-        for_all, own = self.counts()
-        small = self.rows < self.own_from
-        reached = np.where(small, self.own_from - for_all, np.minimum(self.own_from, self.rows - for_all)) - own
+        reached = self._first_own()  # of its sequence, with as many late as there are rows for all
         due = seeds & (reached < self._held)
         self._held = np.where(due, reached, self._held)
         lengths = np.where(due, reached, 0)
         pairs = own_pairs(self._tables, self._weights, self._masks, due)
+        late, starts = np.concatenate(self._late), np.cumsum([0, *map(len, self._late)])
         in_two_threads(
             lambda part: strike_own_pairs(
-                self._tables, self._weights, self._masks[part], self._hashes[part], lengths[part], pairs[part],
-                new_scratch(self._tables),
+                self._tables, self._weights, self._masks[part], self._hashes[part], lengths[part],
+                late, starts[part.start : part.stop + 1], pairs[part], new_scratch(self._tables),
             ),
             len(due),
         )  # fmt: skip
-        self._use_rows_for_all(pairs, small)
+        self._use_rows_for_all(pairs)
         found = [(np.zeros(0, np.int64), self.codes[:0])]
         for seed in np.nonzero(pairs.any(axis=(1, 2)))[0]:
             own_domains, own_families = np.nonzero(pairs[seed])
             codes = np.zeros((len(own_domains), self.codes.shape[1]), np.uint8)
-            cover_own(self._tables, self._weights, self._masks[seed], own_domains, own_families, codes, work)
+            cover_own(self._tables, self._weights, self._masks[seed], own_domains, own_families, codes, self._work)
             found.append((np.full(len(codes), seed), codes))
         hosts, codes = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        self.add(hosts, codes, own=True)
         return hosts, codes
 
-    def _use_rows_for_all(self, pairs: Bools, small: Bools) -> None:
+    def _use_rows_for_all(self, pairs: Bools) -> None:
         """Strike from ``pairs`` what a coverage row holds; of a seed where rows for all come later, one comes early."""
         cells = self.hosts, self._tables.domain_of[self.codes[:, 0]], self._tables.family_of[self.codes[:, 2]]
-        late = np.nonzero(pairs[cells] & ~self.is_own & ~small[self.hosts])[0]
+        late = np.nonzero(pairs[cells] & ~self.is_own & ~self.small[self.hosts])[0]
         _, first = np.unique(np.ravel_multi_index(tuple(cell[late] for cell in cells), pairs.shape), return_index=True)
         self.is_own[late[first]] = True
         pairs[cells] = False
 
+    def frozen(self) -> CoverageRows:
+        """The rows seed by seed, with their places on the sequence or, where it passes them by, slots of their seed;
+        and those that gave way."""
+        for_all, _ = self._counts()
+        order = np.lexsort((self.is_own, self.hosts))
+        hosts, codes, is_own, places = self.hosts[order], self.codes[order], self.is_own[order], self.places[order]
+        nth = np.arange(len(hosts)) - np.searchsorted(hosts * 2 + is_own, hosts * 2 + is_own)
+        joins = np.where(is_own, self._first_own()[hosts], self.rows[hosts] - for_all[hosts]) + nth
+        order = np.lexsort((joins, hosts))
+        hosts, codes, joins, places = hosts[order], codes[order], joins[order], places[order]
+        is_off = places < 0
+        # Rows off the sequence up to this one, and those of the seeds before its own.
+        off: npt.NDArray[np.int64] = np.cumsum(is_off)
+        first = np.searchsorted(hosts, hosts)
+        places = np.where(is_off, SEQUENCE_END + off - 1 - (off[first] - is_off[first]), places)
 
-def _counted(tables: Tables, weights: Weights, masks: Masks, hashes: U64s, rows: Ints, cells: Cells) -> Counts:
-    """How many of ``rows`` of each seed's sequence are in each cell."""
+        late_hosts, late, late_joins = self._late_rows()
+        hosts, places = np.concatenate([hosts, late_hosts]), np.concatenate([places, late])
+        joins = np.concatenate([joins, np.minimum(late_joins, np.iinfo(np.uint32).max)])
+        order = np.lexsort((joins, hosts))
+        seeds, variants, joined = (column[order].astype(np.uint32) for column in (hosts, places, joins))
+        return CoverageRows(seeds, variants, joined, codes[is_off])
 
-    def count(part: slice) -> Counts:
-        counts, work = np.zeros(cells.offsets[-1], np.int32), new_scratch(tables)
-        for seed in range(part.start, part.stop):
-            count_sequence(tables, weights, masks[seed], hashes[seed], 0, int(rows[seed]), *cells, counts, 1, work)
-        return counts
+    def _late_rows(self) -> tuple[Ints, Ints, Ints]:
+        """Seeds and places of the rows that gave way, and after how many rows of their seed they join it.
 
-    first, second = in_two_threads(count, len(masks))
-    return first + second
+        The row at place k comes after ``rows`` + 15·k, so evenly up to 16 times base_rows N.  C coverage rows of a
+        bias b (total variation) are balanced at N; of n rows, (n − N)/15N of those that gave way are back, which
+        leaves C·b/15N·(1 − N/n) unbalanced, at most C·b/16N.
+
+        Sooner where a seed's cap is near: of its first 2^b ≥ cap points and of its coverage rows past these, all
+        personas have to be among cap rows but as many as there are of the latter.
+        """
+        hosts = np.repeat(np.arange(len(self._late)), [len(late) for late in self._late])
+        late = np.concatenate(self._late)
+        # A small seed's own row may be late as well.
+        kept = ~np.isin((hosts << 32) + late, (self.hosts << 32) + self.places)
+        hosts, late = hosts[kept], late[kept]
+        nth = np.arange(len(hosts)) - np.searchsorted(hosts, hosts)
+        points = 2 ** np.ceil(np.log2(self.caps)).astype(np.int64)
+        is_past = (self.places < 0) | (self.places >= points[self.hosts])
+        past = np.bincount(self.hosts[is_past], minlength=len(self._late))
+        own = np.where(self.small, self._counts()[1], 0)  # these take a block of places that are not to be counted
+        latest = self.caps - own + past - np.bincount(hosts, minlength=len(self._late))
+        joins = np.minimum(self.rows[hosts] + (LATE_UNTIL - 1) * late, latest[hosts] + nth)
+        joins = np.maximum(joins, self.rows[hosts] + nth)
+        return hosts, late, joins + np.where(joins >= self._first_own()[hosts], own[hosts], 0)
 
 
-def _placed(tables: Tables, weights: Weights, masks: Masks, hashes: U64s, found: _FoundRows) -> CoverageRows:
-    """The rows seed by seed, with their places on the sequence or, where it passes them by, slots of their seed."""
-    for_all, own = found.starts()
-    order = np.lexsort((found.is_own, found.hosts))
-    hosts, codes, is_own = found.hosts[order], found.codes[order], found.is_own[order]
-    nth = np.arange(len(hosts)) - np.searchsorted(hosts * 2 + is_own, hosts * 2 + is_own)
-    joins = np.where(is_own, own[hosts], for_all[hosts]) + nth
-    order = np.lexsort((joins, hosts))
-    hosts, codes, joins = hosts[order], codes[order], joins[order]
-    places = np.zeros(len(hosts), np.int64)
-    place_rows(tables, weights, masks, hashes, hosts, codes, places, new_scratch(tables))
-    # Rows off the sequence up to this one, and those of the seeds before its own.
-    off: npt.NDArray[np.int64] = np.cumsum(places < 0)
-    first = np.searchsorted(hosts, hosts)
-    before = off[first] - (places[first] < 0)
-    places = np.where(places < 0, SEQUENCE_END + off - 1 - before, places)
-    return CoverageRows(hosts.astype(np.uint32), places.astype(np.uint32), joins.astype(np.uint32), codes)
+def repeated(
+    tables: Tables, weights: Weights, mask: Masks, seed_hash: np.uint64, length: int, work: Scratch
+) -> npt.NDArray[np.uint32]:
+    """Rows k < ``length`` of a seed's sequence whose persona an earlier row has, ascending."""
+    room = 1024 + length // 64
+    while True:
+        found = np.zeros(room, np.uint32)
+        count = int(repeats(tables, weights, mask, seed_hash, length, found, work))
+        if count <= room:
+            return np.sort(found[:count])
+        room = count
+
+
+def _level_counts(tables: Tables, cells: Cells, counts: Counts) -> npt.NDArray[np.float64]:
+    """How many rows have each level, (axes, levels), from how many are in each cell of pairs."""
+    levels = np.zeros((len(tables.cards), int(tables.cards.max())))
+    for axis, card in enumerate(tables.cards):
+        group = next(number for number, pair in enumerate(cells.axes) if axis in pair)
+        one, other, _ = cells.axes[group]
+        both = counts[cells.offsets[group] : cells.offsets[group + 1]].reshape(tables.cards[one], tables.cards[other])
+        levels[axis, :card] = both.sum(axis=1 if axis == one else 0)
+    return levels
 
 
 def unreachable(axes: Axes) -> list[tuple[str, str, str]]:

@@ -119,10 +119,7 @@ class Expansion:
                           codes[part], work)  # fmt: skip
             off = np.nonzero(chosen >= SEQUENCE_END)[0]
             if len(off):
-                frozen = plan.coverage_of(seed)
-                order = np.argsort(frozen.variants)
-                found = order[np.searchsorted(frozen.variants, chosen[off], sorter=order)]
-                codes[part][off] = frozen.codes[found, :axes]
+                codes[part][off] = plan.coverage_of(seed).codes[chosen[off] - SEQUENCE_END, :axes]
         return Rows(seeds, taken, codes)
 
     def frame(self, start: int, stop: int) -> pl.DataFrame:

@@ -4,6 +4,7 @@ A plan holds the axes with their rules, the integer tables and level weights, wh
 rows.  `decode(plan, seed, k)` needs nothing else, and no float lies between a plan and a row.
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from pipeline import kernel
 from pipeline.axes import AXIS_NAMES, Axes
-from pipeline.coverage import NO_AXIS, Coverage, CoverageRows, all_cells, cover, own_from
+from pipeline.coverage import NO_AXIS, Coverage, CoverageRows, all_cells, cover, own_from, repeated
 from pipeline.documents import canonical_json
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import Fit, Floats, Weights, concentrated, fit, reachable, total_variation
@@ -25,15 +26,15 @@ from pipeline.quotas import apportion
 from pipeline.rules import Masks, Tables, compile_tables
 from pipeline.seeds import TRAITS, Seed
 
-PLAN_VERSION = 4
+PLAN_VERSION = 5
 CELLS: tuple[Literal["pairs", "triples"], ...] = ("pairs", "triples")
 ID_BITS = 32  # persona_id = seed ordinal · 2^32 + variant
 SEQUENCE_BITS = 31
 MAX_SEEDS = 1 << 21  # so that ids stay below 2^53, which JSON readers keep exact
 SPLITS = ("train", "validation", "test")
-# Base rows from which every triple of levels is covered, where nobody says otherwise.  A million rows have not the
-# room: moods of two shifts are to take 200,000 of them, and have 300,000 triples with scenario and tone alone.
-TRIPLES_FROM = 10_000_000
+# Base rows from which every triple of levels is covered, where nobody says otherwise.  Of the shipped axes, scenario,
+# tone and temperament alone have 392,000 feasible triples, so that many rows at least: there is no room much below.
+TRIPLES_FROM = 1_000_000
 # Caps follow from the fit, the fit from the rows that caps allow.  Where they chase each other, the last fit stands.
 MAX_REFITS = 10
 
@@ -95,14 +96,17 @@ class Plan:
         return np.unpackbits(bits, axis=2, count=self.weights.shape[1], bitorder="little").view(np.bool_)
 
     @cached_property
-    def _coverage_starts(self) -> npt.NDArray[np.int64]:
-        return np.searchsorted(self.coverage.seeds, np.arange(len(self.seeds) + 1))
+    def _coverage_starts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where each seed's rows begin, and where its slots do."""
+        ends = np.arange(len(self.seeds) + 1)
+        slots = self.coverage.seeds[self.coverage.variants >= SEQUENCE_END]
+        return np.searchsorted(self.coverage.seeds, ends), np.searchsorted(slots, ends)
 
     def coverage_of(self, seed: int) -> CoverageRows:
-        """A seed's coverage rows, in the order in which they join it."""
-        own = slice(int(self._coverage_starts[seed]), int(self._coverage_starts[seed + 1]))
+        """A seed's frozen rows, in the order in which they join it."""
+        rows, slots = (slice(*starts[seed : seed + 2].tolist()) for starts in self._coverage_starts)
         seeds, variants, joins, codes = self.coverage
-        return CoverageRows(seeds[own], variants[own], joins[own], codes[own])
+        return CoverageRows(seeds[rows], variants[rows], joins[rows], codes[slots])
 
     @cached_property
     def ordinals(self) -> dict[str, int]:
@@ -240,8 +244,8 @@ def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> 
         raise UsageError(f"the plan has no seed with ordinal {seed:,}; it has {len(plan.seeds):,}")
     if variant >= SEQUENCE_END:
         frozen = plan.coverage_of(seed)
-        for place in np.nonzero(frozen.variants == variant)[0]:
-            return tuple(frozen.codes[place].tolist())
+        if variant - SEQUENCE_END < len(frozen.codes):
+            return tuple(frozen.codes[variant - SEQUENCE_END].tolist())
         raise UsageError(f"{plan.seeds[seed].id} has no coverage slot {variant - SEQUENCE_END:,} in this plan")
     scratch = work or kernel.new_scratch(plan.tables)
     kernel.weigh(plan.tables, plan.weights, plan.masks[seed], scratch)
@@ -256,18 +260,18 @@ def decode(plan: Plan, seed: int, variant: int, work: Scratch | None = None) -> 
 
 
 class SeedRows(NamedTuple):
-    """A seed's rows in id order: its sequence up to ``length`` without ``repeats``, then single ``extra`` variants."""
+    """A seed's rows in id order: its sequence up to ``length`` without ``passed``, then single ``extra`` variants."""
 
     length: int
-    repeats: npt.NDArray[np.uint32]
+    passed: npt.NDArray[np.uint32]
     extra: npt.NDArray[np.uint32]
 
     def variants(self, start: int, stop: int) -> npt.NDArray[np.uint32]:
         """Variants of rows ``start`` to ``stop`` - 1."""
-        in_sequence = self.length - len(self.repeats)
+        in_sequence = self.length - len(self.passed)
         places = np.arange(start, min(stop, in_sequence))
-        # The number of rows before each repeat, none of which grows smaller.
-        before = self.repeats - np.arange(len(self.repeats))
+        # The number of rows before each that is passed, none of which grows smaller.
+        before = self.passed - np.arange(len(self.passed))
         places += np.searchsorted(before, places, side="right")
         later = self.extra[max(0, start - in_sequence) : max(0, stop - in_sequence)]
         return np.concatenate([places.astype(np.uint32), later])
@@ -276,36 +280,29 @@ class SeedRows(NamedTuple):
 def seed_rows(plan: Plan, seed: int, rows: int) -> SeedRows:
     """The first ``rows`` rows of a seed.
 
-    They come in one fixed order, whatever the total: its sequence, without rows whose persona an earlier one has, with
-    each coverage row where it joins, and without the rows of the sequence that have joined before.  So a larger matrix
-    holds every row of a smaller one.
+    They come in one fixed order, whatever the total: its sequence, without rows whose persona an earlier one has and
+    without those frozen, and each frozen row where it joins.  So a larger matrix holds every row of a smaller one.
     """
     frozen = plan.coverage_of(seed)
     taken = np.sort(frozen.variants[frozen.joins < rows])
     needed = looked_at = rows - len(taken)
     while True:
-        repeats = _repeats(plan, seed, looked_at)
-        passed = np.union1d(repeats, taken)
+        passed = np.union1d(_repeats(plan, seed, looked_at), frozen.variants)
         length = needed + int(np.searchsorted(passed - np.arange(len(passed)), needed))
         if length <= looked_at:
-            return SeedRows(length, repeats[repeats < length], taken[taken >= length])
+            passed = np.setdiff1d(passed[passed < length], taken)
+            return SeedRows(length, passed, taken[taken >= length])
         assert looked_at < SEQUENCE_END, f"{plan.seeds[seed].id} has no {rows:,} rows"  # its cap says otherwise
         looked_at = min(SEQUENCE_END, length + length // 64)
 
 
 def _repeats(plan: Plan, seed: int, length: int) -> npt.NDArray[np.uint32]:
     """Rows k < ``length`` of the sequence whose persona an earlier row has, ascending."""
-    planned, room = plan.seeds[seed], 1024 + length // 64
+    planned = plan.seeds[seed]
     if length <= 1 << planned.distinct_bits:
         return np.zeros(0, np.uint32)
     work = kernel.new_scratch(plan.tables)
-    while True:
-        found = np.zeros(room, np.uint32)
-        given = plan.tables, plan.weights, plan.masks[seed], np.uint64(planned.hash), length
-        count = int(kernel.repeats(*given, found, work))
-        if count <= room:
-            return np.sort(found[:count])
-        room = count
+    return repeated(plan.tables, plan.weights, plan.masks[seed], np.uint64(planned.hash), length, work)
 
 
 def persona_id(seed: int, variant: int) -> int:
@@ -344,7 +341,12 @@ def _report(axes: Axes, fitted: Fit, coverage: Coverage, tables: Tables, strengt
             "feasible": int(coverage.feasible[own].sum()),
             "covered": int(coverage.covered[own].sum()),
         }
-    return {"axes": by_axis, **met, "own": {"from": own_from(tables), "rows": coverage.own}}
+    return {
+        "axes": by_axis,
+        **met,
+        "coverage_rows": coverage.covering,
+        "own": {"from": own_from(tables), "rows": coverage.own},
+    }
 
 
 def cells_covered(plan: Plan, of: Literal["pairs", "triples"]) -> tuple[int, int]:
@@ -377,8 +379,13 @@ def recipe(plan: Plan) -> dict[str, Any]:
             }
             for seed in plan.seeds
         ],
-        "coverage": {name: column.T.tolist() for name, column in plan.coverage._asdict().items()},
+        "coverage": {name: _packed(column) for name, column in plan.coverage._asdict().items()},
     }
+
+
+def _packed(column: npt.NDArray[np.integer]) -> str:
+    """Base64 of the numbers, lowest byte first: the rows of a plan that covers triples are hundreds of thousands."""
+    return base64.b64encode(column.astype(column.dtype.newbyteorder("<")).tobytes()).decode()
 
 
 def recipe_id(recipe: Mapping[str, Any]) -> str:

@@ -160,7 +160,7 @@ def tally(expansion: Expansion, shard: pl.DataFrame, start: int) -> Tally:
     found = codes_of(plan, shard)
     cells = all_cells(tables, _strength(plan))
     counts = np.zeros(cells.offsets[-1], np.int32)
-    count_cells(found.codes, tables.cards, *cells, counts, 1)
+    count_cells(np.ascontiguousarray(found.codes.T), tables.cards, *cells, counts, 1)
     first, last = (int(found.seeds.min()), int(found.seeds.max())) if shard.height else (0, -1)
     own = np.zeros((last + 1 - first, *_own_shape(tables)), np.bool_)
     own[found.seeds - first, tables.domain_of[found.codes[:, 0]], tables.family_of[found.codes[:, 2]]] = True

@@ -68,7 +68,7 @@ def render(version: Version, quality: Quality) -> str:
         pairs=plan.report["pairs"],
         triples=plan.report["triples"],
         certified={of: cells_covered(plan, of) for of in CELLS},
-        coverage_rows=len(plan.coverage.seeds),
+        coverage_rows=plan.report["coverage_rows"],
         own=plan.report["own"],
         pair_chart=_pair_chart(plan),
         pairing=_pairing(version, plan) if version.manifest.samples_content is not None else None,

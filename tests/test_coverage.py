@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.axes import Axes, Rule
@@ -20,6 +20,7 @@ from pipeline.kernel import (
     Scratch,
     count_cells,
     expand,
+    give_way,
     interval,
     new_scratch,
     position,
@@ -88,11 +89,12 @@ def covering(
 
 
 def first_rows(model: Model, found: Coverage, seed: int, seed_hash: int, rows: int) -> list[Codes]:
-    """The first ``rows`` rows of a seed: its sequence, with each coverage row where it joins; nothing occurs twice."""
-    mine = found.rows.seeds == seed
-    joining = dict(zip(found.rows.joins[mine].tolist(), frozen_rows(found, seed), strict=True))
+    """The first ``rows`` rows of a seed: its sequence without the frozen rows, and each of those where it joins;
+    nothing occurs twice."""
+    frozen = frozen_rows(model, found, seed, seed_hash)
+    joining = dict(zip(found.rows.joins[found.rows.seeds == seed].tolist(), frozen, strict=True))
     assert list(joining) == sorted(joining)
-    assert len(joining) == mine.sum()
+    assert len(joining) == len(frozen)
     order: dict[Codes, None] = {}
     going_on = iter(sequence(model, seed, seed_hash, rows + len(joining)))
     while len(order) < rows:
@@ -100,7 +102,7 @@ def first_rows(model: Model, found: Coverage, seed: int, seed_hash: int, rows: i
             assert joining[len(order)] not in order
             order[joining[len(order)]] = None
         else:
-            order[next(codes for codes in going_on if codes not in order)] = None
+            order[next(codes for codes in going_on if codes not in order and codes not in frozen)] = None
     return list(order)
 
 
@@ -113,8 +115,19 @@ def caps(model: Model) -> list[int]:
     return [1 << limits(*each).distinct_bits for each in concentrated(*model).tolist()]
 
 
-def frozen_rows(coverage: Coverage, seed: int) -> list[Codes]:
-    return [tuple(codes) for codes in coverage.rows.codes[coverage.rows.seeds == seed].tolist()]
+def frozen_rows(model: Model, coverage: Coverage, seed: int, seed_hash: int) -> list[Codes]:
+    """Frozen rows of a seed, in the order in which they join it."""
+    seeds, variants, _, codes = coverage.rows
+    slots = iter(codes[seeds[variants >= SEQUENCE_END] == seed].tolist())
+    return [
+        tuple(next(slots)) if variant >= SEQUENCE_END else sequence(model, seed, seed_hash, 1, variant)[0]
+        for variant in variants[seeds == seed].tolist()
+    ]
+
+
+def covering_rows(coverage: Coverage, seed: int, rows: int) -> int:
+    """How many of a seed's first ``rows`` rows are frozen."""
+    return int((coverage.rows.joins[coverage.rows.seeds == seed] < rows).sum())
 
 
 @given(models(seeds=3), HASHES, st.floats(0.1, 1), STRENGTHS)
@@ -144,15 +157,16 @@ def test_every_feasible_cell_is_covered_unless_its_seeds_are_full(
     found = covering(model, hashes, rows, strength)
     left = marked_cells(model.tables, found.feasible & ~found.covered, strength)
     for seed in range(3):
-        if len(frozen_rows(found, seed)) < rows[seed] // 2:
+        if covering_rows(found, seed, rows[seed]) < rows[seed] // 2:
             assert left.isdisjoint(cells_in(personas(model, seed), strength))
 
 
-@given(models(seeds=3, tame=True), HASHES, STRENGTHS)
-def test_every_feasible_cell_is_covered_where_there_is_room(model: Model, hashes: list[int], strength: int) -> None:
-    room = [3_000] * 3  # nothing stops a caller from asking for more rows than are distinct
-    tables, weights, masks = model
-    found = cover(tables, weights, masks, reachable(tables, masks), hashes, room, room, strength)
+@given(models(seeds=3, tame=True), st.integers(0, 2**32 - 1), STRENGTHS)
+def test_every_feasible_cell_is_covered_where_there_is_room(model: Model, entropy: int, strength: int) -> None:
+    assume(min(caps(model)) >= 4)
+    many = model._replace(masks=np.repeat(model.masks, 20, axis=0))
+    hashes = np.random.default_rng(entropy).integers(0, 2**63, 60).tolist()
+    found = covering(many, hashes, caps(many), strength)
     assert found.covered.tolist() == found.feasible.tolist()
 
 
@@ -193,12 +207,44 @@ def test_a_coverage_row_keeps_its_place_on_the_sequence_or_takes_the_next_slot(
     for seed in range(3):
         mine = found.rows.seeds == seed
         variants = found.rows.variants[mine].tolist()
-        slots = [variant for variant in variants if variant >= SEQUENCE_END]
+        slots = [variant for variant in variants if variant >= SEQUENCE_END]  # in the order in which they join
         assert slots == [SEQUENCE_END + number for number in range(len(slots))]
         weigh(model.tables, model.weights, model.masks[seed], work)
-        for variant, codes in zip(variants, found.rows.codes[mine], strict=True):
-            k = position(model.tables, codes, np.uint64(hashes[seed]), work)
+        for variant, codes in zip(variants, frozen_rows(model, found, seed, hashes[seed]), strict=True):
+            k = position(model.tables, np.array(codes, np.uint8), np.uint64(hashes[seed]), work)
             assert variant == k or (k == -1 and variant >= SEQUENCE_END)
+
+
+@given(models(), st.integers(0, 2**64 - 1), STRENGTHS, st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_the_row_that_gives_way_is_of_those_no_cell_needs_the_one_that_levels_have_most_too_much_of(
+    model: Model, seed_hash: int, strength: int, wanted: int, entropy: int
+) -> None:
+    rows = sequence(model, 0, seed_hash, 24)
+    levels = np.ones(model.weights.shape) + np.arange(model.weights.shape[1])
+    excess = np.random.default_rng(entropy).integers(-3, 9, model.weights.shape)
+    cells = all_cells(model.tables, strength)
+    counts = np.zeros(cells.offsets[-1], np.int32)
+    count_cells(np.array([*zip(*rows, strict=True)], np.uint8), model.tables.cards, *cells, counts, 1)
+    passed = np.zeros(len(rows), np.bool_)
+    passed[3] = True
+    scratch = new_scratch(model.tables)
+    before, left = excess.copy(), dict(enumerate(rows))
+    given_ = model.tables, model.weights, model.masks[0], np.uint64(seed_hash)
+    give_way(*given_, passed, wanted, *cells, counts, excess, levels, scratch)
+    assert passed.sum() == wanted + 1
+    del left[3]
+    for _ in range(wanted):
+        # What is left without a row, counting the third row as there.
+        needed = {k for k in left if not cells_in([rows[k]], strength) <= cells_in(
+            [rows[3], *(other for n, other in left.items() if n != k)], strength)}  # fmt: skip
+        spare = [k for k in left if k not in needed] or [*left]
+        gains = {k: sum(before[axis, level] / levels[axis, level] for axis, level in enumerate(rows[k])) for k in spare}
+        best = max(gains.values())
+        taken = next(k for k in spare if gains[k] == pytest.approx(best) and passed[k])
+        for axis, level in enumerate(left.pop(taken)):
+            before[axis, level] -= 1
+    assert excess.tolist() == before.tolist()
+    assert {*left} == {*np.nonzero(~passed)[0].tolist()}
 
 
 @given(models(), st.integers(0, 2**64 - 1))
@@ -236,13 +282,13 @@ def test_rows_are_counted_and_discounted_by_cell(model: Model, seed_hash: int, s
     cells = all_cells(model.tables, strength)
     assert (cells.axes[:, 2] == NO_AXIS).sum() == AXES * (AXES - 1) // 2
     counts = np.zeros(cells.offsets[-1], np.int32)
-    count_cells(np.array(rows, np.uint8), model.tables.cards, *cells, counts, 1)
+    count_cells(np.array([*zip(*rows, strict=True)], np.uint8), model.tables.cards, *cells, counts, 1)
     by_hand = Counter(cell for row in rows for cell in cells_in([row], strength))
     for number, times in Counter(by_hand.values()).items():
         expected = {cell for cell, n in by_hand.items() if n == number}
         assert marked_cells(model.tables, counts == number, strength) == expected
         assert int((counts == number).sum()) == times
-    count_cells(np.array(rows[1:], np.uint8), model.tables.cards, *cells, counts, -1)
+    count_cells(np.array([*zip(*rows[1:], strict=True)], np.uint8), model.tables.cards, *cells, counts, -1)
     assert marked_cells(model.tables, counts > 0, strength) == cells_in(rows[:1], strength)
 
 

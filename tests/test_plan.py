@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.axes import AXIS_NAMES, Axes, Term
 from pipeline.axis_files import load_axes
-from pipeline.coverage import CoverageRows
+from pipeline.coverage import LATE_UNTIL, CoverageRows
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import concentrated, fit, reachable
 from pipeline.kernel import SEQUENCE_END
@@ -201,47 +201,58 @@ def test_a_larger_matrix_holds_every_row_of_a_smaller_one(plan: Plan, data: st.D
 
 @given(st.data())
 @example([(2, 6), (3, 3)])
-def test_a_seed_takes_its_sequence_with_each_coverage_row_where_it_joins(
+@example([(9, 2), (12, 20), (30, 19)])
+def test_a_seed_takes_its_sequence_without_the_frozen_rows_and_each_of_those_where_it_joins(
     plan: Plan, data: st.DataObject | list[tuple[int, int]]
 ) -> None:
     frozen = data if isinstance(data, list) else data.draw(joining_rows())
     joins, variants_of_it = (np.array(column, np.uint32) for column in zip(*frozen, strict=True))
-    codes = np.zeros((len(frozen), len(AXIS_NAMES)), np.uint8)
+    codes = np.zeros((sum(variant >= SEQUENCE_END for _, variant in frozen), len(AXIS_NAMES)), np.uint8)
     dense = dataclasses.replace(plan, coverage=CoverageRows(np.zeros_like(joins), variants_of_it, joins, codes))
+    in_turn = (k for k in range(90) if k not in dict(frozen).values())
     order: list[int] = []
     while len(order) < 40:
         joining = dict(frozen).get(len(order))
-        order.append(next(k for k in range(50) if k not in order) if joining is None else joining)
+        order.append(next(in_turn) if joining is None else joining)
     for rows in range(40):
         assert ids_of(dense, 0, rows) == sorted(order[:rows])
 
 
 @st.composite
 def joining_rows(draw: st.DrawFn) -> list[tuple[int, int]]:
-    """Rows of a seed after which others join, and the variants of those: none that the sequence has had by then."""
-    joins = sorted(draw(st.sets(st.integers(0, 30), min_size=1)))
-    later = draw(st.lists(st.integers(31, 45) | st.integers(SEQUENCE_END, SEQUENCE_END + 3), unique=True))
-    return list(zip(joins, later, strict=False)) or [(joins[0], 33)]
+    """Rows of a seed after which others join, and the variants of those: earlier or later than on the sequence."""
+    joins = sorted(draw(st.sets(st.integers(0, 45), min_size=1)))
+    variants = draw(st.lists(st.integers(0, 45) | st.integers(SEQUENCE_END, SEQUENCE_END + 3), unique=True))
+    return list(zip(joins, variants, strict=False)) or [(joins[0], 33)]
 
 
-def test_coverage_rows_come_in_at_the_rows_they_were_frozen_for(plan: Plan) -> None:
-    assert len(plan.coverage.seeds)
+def test_coverage_rows_come_in_at_the_rows_they_were_frozen_for_and_others_give_way(plan: Plan) -> None:
+    assert plan.report["coverage_rows"] > 0
     assert plan.report["own"]["rows"] == 0
+    covering = 0
     for seed, quota in enumerate(plan.quotas(BASE_ROWS)):
         frozen = plan.coverage_of(seed)
-        held = {*frozen.variants.tolist()}
-        assert frozen.joins.tolist() == [*range(quota - len(held), quota)]
+        among = frozen.joins < quota
+        held, late = {*frozen.variants[among].tolist()}, {*frozen.variants[~among].tolist()}
+        assert frozen.joins[among].tolist() == [*range(quota - len(held), quota)]
         assert held <= {*ids_of(plan, seed, quota)}
         assert held.isdisjoint(ids_of(plan, seed, quota - len(held)))
+        assert len(late) == len(held)
+        assert late <= {*range(quota)}
+        assert late.isdisjoint(ids_of(plan, seed, quota))
+        assert ((frozen.joins[~among] < LATE_UNTIL * quota) | (frozen.joins[~among] >= plan.seeds[seed].cap)).all()
+        covering += len(held)
+    assert covering == plan.report["coverage_rows"]
 
 
 def test_a_row_decodes_alone_to_what_it_is_in_the_matrix(
     plan: Plan, whole: list[tuple[int, int, tuple[int, ...]]]
 ) -> None:
-    coverage = {*zip(plan.coverage.seeds.tolist(), plan.coverage.variants.tolist(), strict=True)}
-    pulled_forward = [row for row in whole if row[:2] in coverage and row[1] < SEQUENCE_END]
+    early = plan.coverage.joins < np.array(plan.quotas(BASE_ROWS))[plan.coverage.seeds]
+    frozen = {*zip(plan.coverage.seeds[early].tolist(), plan.coverage.variants[early].tolist(), strict=True)}
+    pulled_forward = [row for row in whole if row[:2] in frozen and row[1] < SEQUENCE_END]
     slots = [row for row in whole if row[1] >= SEQUENCE_END]
-    assert len(pulled_forward) + len(slots) == len(coverage)
+    assert len(pulled_forward) + len(slots) == len(frozen)
     assert pulled_forward
     assert slots
     for seed, variant, codes in [*pulled_forward, *slots, *whole[::97]]:

@@ -37,9 +37,9 @@ def changed(document: dict[str, Any], *path: str | int, value: object) -> dict[s
         (("weights",), []),
         (("tables", "scenario_state", 0, 0), 99),
         (("tables",), {}),
-        (("coverage", "codes", 5, 0), 200),
-        (("coverage", "seeds", 0), 1),
-        (("coverage", "joins", 0), 1),
+        (("coverage", "codes"), "AAAA"),
+        (("coverage", "seeds"), "AQAAAA=="),
+        (("coverage", "joins"), ""),
         (("base_rows",), 3),
         (("axes", "scenario", 0, "share"), 7.5),
         (("seeds", 0, "allowed", 1), "1"),
@@ -72,7 +72,7 @@ def test_a_plan_of_another_version_is_refused_with_a_way_out(plan: Plan, tmp_pat
     file = tmp_path / "plan.json"
     file.write_text(json.dumps(changed(json.loads(plan_json(plan)), "version", value=1)), "utf-8")
     with pytest.raises(
-        UsageError, match="a plan of version 1; this program reads version 4. Use the program that made it"
+        UsageError, match="a plan of version 1; this program reads version 5. Use the program that made it"
     ):
         read_plan(file)
 

@@ -209,7 +209,7 @@ def plan(
         covered, feasible = cells_covered(made, of)
         met[of] = {"covered": covered, "feasible": feasible}
     if as_json:
-        print_json({"plan": made.id, "base_rows": made.base_rows, "coverage_rows": len(made.coverage.seeds), **met,
+        print_json({"plan": made.id, "base_rows": made.base_rows, "coverage_rows": made.report["coverage_rows"], **met,
                     "own": made.report["own"], "axes": made.report["axes"]})  # fmt: skip
         return
     _print_plan(made, met)
@@ -237,7 +237,7 @@ def _print_plan(made: "Plan", met: dict[str, dict[str, int]]) -> None:
     told = [f"{cells['covered']:,} of {cells['feasible']:,} feasible {what}" for what, cells in met.items()]
     counted = " and ".join(told if met["triples"]["feasible"] else told[:1])
     console.print(f"plan {made.id}: {counted} covered at {made.base_rows:,} rows, "
-                  f"{len(made.coverage.seeds):,} coverage rows")  # fmt: skip
+                  f"{made.report['coverage_rows']:,} coverage rows")  # fmt: skip
     console.print(f"from {own['from']:,} rows on, a seed has every pair of domain and tone family that it can take; "
                   f"{own['rows']:,} of the coverage rows are for that")  # fmt: skip
     for what, cells in met.items():
