@@ -22,14 +22,10 @@ def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Se
         )
     # Rows for a common divisor 2^40 / x that do not exceed the total: the first of the order of priority, whatever x.
     # The seeds below their caps share what is left, less a row each: rounding gives none of them a whole row more than
-    # its share.  The queue hands out the rest, no more than a row or so a seed.
+    # its share.  With two rows or less for each of them the queue is quicker.
     x, left, rows = 0, total, [0] * len(caps)
-    while True:
-        open_to = [w for w, cap, n in zip(weights, caps, rows, strict=True) if n < cap]
-        further = ((left - len(open_to)) << 40) // max(1, sum(open_to))
-        if further <= 0:
-            break
-        x += further
+    while left > 2 * len(below := [w for w, cap, n in zip(weights, caps, rows, strict=True) if n < cap]):
+        x += ((left - len(below)) << 40) // sum(below)
         rows = [min(cap, (2 * w * x + (1 << 40)) >> 41) for w, cap in zip(weights, caps, strict=True)]
         left = total - sum(rows)
     queue = [_Priority(2 * n + 1, w, i) for i, (n, w) in enumerate(zip(rows, weights, strict=True)) if n < caps[i]]
