@@ -139,15 +139,14 @@ class Columns:
     @cached_property
     def _stances(self) -> npt.NDArray[np.uint8]:
         """(seeds, scenarios): the first stance in the scenario's order that the seed plays."""
-        names = self.enums["stance"].categories.to_list()
-        lookup: dict[tuple[str, ...], list[int]] = {}
-        for seed in self.plan.seeds:
-            if seed.stances not in lookup:
-                lookup[seed.stances] = [
-                    next((names.index(stance) for stance in scenario.stances if stance in seed.stances), 0)
-                    for scenario in self.plan.axes.scenario
-                ]
-        return np.array([lookup[seed.stances] for seed in self.plan.seeds], np.uint8)
+        codes = {stance: code for code, stance in enumerate(self.enums["stance"].categories)}
+        # A few dozen sets of stances among thousands of seeds, and fewer among the scenarios.
+        played = {stances: row for row, stances in enumerate({seed.stances for seed in self.plan.seeds})}
+        asked = {stances: column for column, stances in enumerate({level.stances for level in self.plan.axes.scenario})}
+        met = [[next((codes[stance] for stance in wanted if stance in own), 0) for wanted in asked] for own in played]
+        rows = [played[seed.stances] for seed in self.plan.seeds]
+        columns = [asked[scenario.stances] for scenario in self.plan.axes.scenario]
+        return np.array(met, np.uint8)[np.ix_(rows, columns)]
 
     @cached_property
     def _of_seed(self) -> dict[str, npt.NDArray[np.uint16]]:

@@ -21,20 +21,13 @@ def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Se
             f"Ask for fewer rows, add seeds, or loosen the tightest: {listed}"
         )
     # Rows for a common divisor 2^40 / x that do not exceed the total: the first of the order of priority, whatever x.
-    # Once no more than a row a seed is left, the queue is quicker than closing in on the largest x.
-    low, high, rows = 0, (max(caps) + 1) << 41, [0] * len(caps)
-
-    def at(x: int) -> list[int]:
-        return [min(cap, (2 * w * x + (1 << 40)) >> 41) for w, cap in zip(weights, caps, strict=True)]
-
-    while high - low > 1 and total - sum(rows) > len(caps):
-        middle = (low + high) // 2
-        more = at(middle)
-        if sum(more) <= total:
-            low, rows = middle, more
-        else:
-            high = middle
-    left = total - sum(rows)
+    # The seeds below their caps share what is left, less a row each: rounding gives none of them a whole row more than
+    # its share.  With two rows or less for each of them the queue is quicker.
+    x, left, rows = 0, total, [0] * len(caps)
+    while left > 2 * len(below := [w for w, cap, n in zip(weights, caps, rows, strict=True) if n < cap]):
+        x += ((left - len(below)) << 40) // sum(below)
+        rows = [min(cap, (2 * w * x + (1 << 40)) >> 41) for w, cap in zip(weights, caps, strict=True)]
+        left = total - sum(rows)
     queue = [_Priority(2 * n + 1, w, i) for i, (n, w) in enumerate(zip(rows, weights, strict=True)) if n < caps[i]]
     heapify(queue)
     while left:

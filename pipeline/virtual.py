@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 Parts = list[tuple[int, npt.NDArray[np.uint32]]]  # seed ordinals and variants of theirs
 OF_SEED = ("seed_id", "lang", "license", "split")
 OF_ID = ("persona_id", "variant", *OF_SEED)
-FIRST_BATCH = 4_096  # rows; batches grow fourfold to a row group, so that `head` does not wait for a whole one
+# Rows; batches double to a row group.  polars reads two batches ahead of what it hands on: `head` of a filter waits for
+# the first of them, the end of the program for both.
+FIRST_BATCH = 1_024
 
 
 def virtual_matrix(
@@ -93,7 +95,9 @@ class _Source:
         """Ordinals of the seeds of which some row may meet all ``clauses``."""
         keep = np.array(self.expansion.quotas) > 0
         columns = self.expansion.columns
-        tables = [columns.of_seeds(OF_SEED), *(columns.of_axis(axis) for axis in range(len(AXIS_NAMES)))]
+        asked = {name for clause in clauses for name in clause.meta.root_names()}
+        of_seeds = columns.of_seeds([name for name in OF_SEED if name in asked])
+        tables = [of_seeds, *(columns.of_axis(axis) for axis in range(len(AXIS_NAMES)))]
         for clause in clauses:
             roots = {*clause.meta.root_names()}
             for axis, table in enumerate(tables, -1):
@@ -115,7 +119,7 @@ class _Source:
                 done = until
                 if not room:
                     yield parts
-                    size = room = min(4 * size, ROW_GROUP)
+                    size = room = min(2 * size, ROW_GROUP)
                     parts = []
         yield parts
 

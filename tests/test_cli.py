@@ -85,6 +85,17 @@ def test_the_program_tells_its_version(run: Run) -> None:
     assert run("--version") == (0, f"persona-matrix {__version__}, plans of version {PLAN_VERSION}\n", "")
 
 
+def test_the_program_ends_without_a_last_look_for_garbage() -> None:
+    script = """if True:
+        import atexit, gc
+        from pipeline.cli import main
+        atexit.register(lambda: print(gc.get_freeze_count() > len(gc.get_objects())))
+        main(["--version"])
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["True"]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_ends_with_an_example_that_the_program_takes(run: Run, name: str) -> None:
     done = run(name, "--help")

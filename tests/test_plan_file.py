@@ -1,4 +1,7 @@
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +89,48 @@ def test_what_is_no_plan_is_refused_with_a_way_out(tmp_path: Path, text: str | b
         UsageError, match=r"plan.json: not a plan that can be read .*make one with `personas plan --out`"
     ):
         read_plan(file)
+
+
+@pytest.fixture
+def gone_over() -> Iterator[list[int]]:
+    """Generations that the garbage collector has gone over."""
+    found: list[int] = []
+
+    def note(phase: str, told: dict[str, int]) -> None:
+        if phase == "start":
+            found.append(told["generation"])
+
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+    gc.unfreeze()
+    gc.enable()
+
+
+def test_no_garbage_is_looked_for_while_a_plan_is_read(plan: Plan, tmp_path: Path, gone_over: list[int]) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(plan_json(plan), "utf-8")
+    gc.collect()
+    gone_over.clear()
+    read = read_plan(path)
+    assert gone_over == []
+    assert gc.isenabled()
+    assert any(held is read for held in gc.get_objects(generation=2))
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("text", ["", None], ids=["refused", "read"])
+def test_reading_a_plan_leaves_the_garbage_collector_as_it_was(
+    plan: Plan, tmp_path: Path, gone_over: list[int], enabled: bool, frozen: bool, text: str | None
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(plan_json(plan) if text is None else text, "utf-8")
+    if frozen:
+        gc.freeze()
+    if not enabled:
+        gc.disable()
+    count = gc.get_freeze_count()
+    with suppress(UsageError):
+        read_plan(path)
+    assert (gc.isenabled(), gc.get_freeze_count() > 0) == (enabled, count > 0)
