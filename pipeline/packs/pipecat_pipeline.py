@@ -110,7 +110,11 @@ TARGET = Target(
     export=settings,
     faults=faults,
     instructions=instructions,
-    not_expressed=("pitch and energy as numbers", "timbre and accent beyond the voice", "the voice of a text pipeline"),
+    not_expressed=(
+        "steps of pace, pitch and energy as numbers",
+        "timbre and accent beyond the voice",
+        "the voice of a text pipeline",
+    ),
     imports="""\
 import json
 from pipecat.frames.frames import LLMMessagesAppendFrame

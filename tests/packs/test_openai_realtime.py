@@ -15,8 +15,6 @@ from pipeline.packs.openai_realtime import (
     session_update,
     system_item,
 )
-from pipeline.seeds import Seed
-from tests.golden_content import golden_seeds
 from tests.packs.personas import golden_persona
 
 Document = dict[str, Any]
@@ -68,35 +66,6 @@ def test_a_loudspeaker_across_the_room_is_heard_as_far(environment: str, noise: 
 def test_every_shipped_level_has_a_setting(axes: Axes) -> None:
     assert {level.id for level in axes.levels["turn_taking"]} <= set(EAGERNESS)
     assert {level.id for level in axes.levels["environment"]} >= FAR_FIELD
-
-
-def spoken(usual: str | None) -> Seed:
-    seed = golden_seeds()[0]
-    voice = None if usual is None or seed.voice is None else seed.voice.model_copy(update={"pace": usual})
-    return seed.model_copy(update={"voice": voice})
-
-
-@pytest.mark.parametrize(
-    ("usual", "tone", "step", "speed"),
-    [
-        ("medium", "clear-even", 0, 1.0),
-        ("medium", "clear-even", 1, 1.04),
-        ("medium", "clear-even", -1, 0.96),
-        ("medium", "steady-low", -1, 0.92),
-        ("slow", "steady-low", -1, 0.86),
-        ("very slow", "clear-even", 0, 0.88),
-        ("fast", "clear-even", 0, 1.06),
-        ("very fast", "clear-even", 1, 1.16),
-        (None, "clear-even", 0, 1.0),
-        (None, "steady-low", 0, 0.96),
-    ],
-)
-def test_speed_is_the_person_s_usual_and_the_steps_of_tone_and_row(
-    usual: str | None, tone: str, step: int, speed: float
-) -> None:
-    document = session_update(golden_persona(seed=spoken(usual), tone=tone, pace=step))
-    assert document["session"]["audio"]["output"]["speed"] == pytest.approx(speed)
-    assert faults(document) == []
 
 
 def beta_shape(document: Document) -> None:
