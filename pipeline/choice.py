@@ -17,7 +17,6 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from pipeline.config import Audience, PackConfig
-from pipeline.documents import nearest
 from pipeline.errors import UsageError
 from pipeline.matrix import level_enums
 from pipeline.plan import Plan
@@ -25,6 +24,7 @@ from pipeline.query import first_line
 from pipeline.scenes import deployable
 from pipeline.seed_columns import SEED_COLUMNS, seed_table
 from pipeline.seeds import Seed
+from pipeline.wording import agreeing, counted, nearest
 
 LIMIT = 100
 POOL = 10  # of the best, so many times as are asked for are enough to differ, and few enough to be the best
@@ -129,11 +129,12 @@ def _left_out(held: pl.LazyFrame, plan: Plan, of_seeds: pl.DataFrame, asked: Pac
     needs = _needs(plan, of_seeds)
     told = []
     for audience in AUDIENCES[AUDIENCES.index(asked.audience) + 1 :]:
-        counted = held.filter(needs[audience]).select(pl.len(), pl.col("seed_id").n_unique()).collect()
-        personas, seeds = counted.row(0)
+        kept = held.filter(needs[audience]).select(pl.len(), pl.col("seed_id").n_unique()).collect()
+        personas, seeds = kept.row(0)
         rated = "rated mature" if audience == "mature" else "not for children"
         if personas:
-            told.append(f"{personas:,} personas of {seeds:,} seeds are {rated}; --audience {audience} lets them in")
+            of = f"{counted(personas, 'persona')} of {counted(seeds, 'seed')} {agreeing(personas, 'is', 'are')}"
+            told.append(f"{of} {rated}; --audience {audience} lets them in")
     return told
 
 
@@ -199,7 +200,8 @@ def _diverse(rows: pl.LazyFrame, of_seeds: pl.DataFrame, plan: Plan, asked: Pack
     known = of_seeds.lazy().select("seed_id", *(name for name in FEATURES if name in SEED_COLUMNS))
     pool = pool.join(known, on="seed_id", how="left").select("persona_id", *FEATURES).sort("persona_id")
     fitting = int(rows.select(pl.len()).collect().item()) if chosen is None else chosen.height
-    told = f"the {min(count, fitting):,} that differ most of {min(fitting, CANDIDATES):,} candidates"
+    taken = counted(min(count, fitting), "that differs", "that differ")
+    told = f"the {taken} most of {counted(min(fitting, CANDIDATES), 'candidate')}"
     if fitting > CANDIDATES:
         # Of n in order of id, exactly as many as are wanted, evenly apart: where ⌊i · wanted / n⌋ steps up.
         pool = pool.filter((pl.int_range(pl.len(), dtype=pl.Int64) * CANDIDATES) % fitting < CANDIDATES)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.choice import LIKENESS, Choice, choose
 from pipeline.config import PackConfig, RunConfig
-from pipeline.documents import nearest, refuse_unknown
+from pipeline.documents import refuse_unknown
 from pipeline.errors import DataError, UsageError
 from pipeline.files import discard, file_sha256, replace_folder, write_whole
 from pipeline.matrix import COLUMNS
@@ -27,6 +27,7 @@ from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
 from pipeline.seeds import Seed
 from pipeline.store import Version
+from pipeline.wording import nearest
 
 CHOICE = "choice.parquet"
 KNOWN_TARGETS = frozenset({*TARGETS, MESSAGES})

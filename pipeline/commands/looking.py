@@ -9,6 +9,7 @@ import typer
 from pipeline.commands.options import FrameOption, JsonOption, OutOption, PlanOption, matrix_at
 from pipeline.config import SceneSettings, read_config
 from pipeline.terminal import console, print_json, print_rows
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.packs.persona import Persona
@@ -108,14 +109,14 @@ def query(
         if as_json:
             print_json({"rows": height, "file": str(to)})
         else:
-            console.print(f"{height:,} rows, {to.stat().st_size / 1e6:,.1f} MB: {to}")
+            console.print(f"{counted(height, 'row')}, {to.stat().st_size / 1e6:,.1f} MB: {to}")
         return
     found = answer(rows, sql)
     if as_json:
         print_json(found.to_dicts())
         return
     print_rows(found, console.width)
-    console.print(f"{found.height:,} rows")
+    console.print(counted(found.height, "row"))
 
 
 def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Seed]]":

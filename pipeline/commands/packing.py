@@ -13,6 +13,7 @@ from pipeline.commands.options import JsonOption, matrix_at
 from pipeline.config import Audience, Disclosure, Frame, read_config
 from pipeline.errors import UsageError
 from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.choice import Choice
@@ -185,7 +186,7 @@ def _print_pack(pack: "Exported") -> None:
     from pipeline.packs.targets import TARGETS
 
     unchanged = "" if pack.changed else "; nothing has changed"
-    console.print(f"{pack.personas:,} personas of {pack.seeds:,} seeds, {', '.join(pack.licenses)}{unchanged}")
+    console.print(f"{_of_seeds(pack.personas, pack.seeds)}, {', '.join(pack.licenses)}{unchanged}")
     if not pack.checked and pack.target in TARGETS:
         extra = "agents" if pack.target in {"livekit", "pipecat"} else "check"
         console.print(f"not held against the vendor's types: install persona-matrix[{extra}]")
@@ -203,4 +204,8 @@ def _print_choice(version: "Version", choice: "Choice", as_json: bool) -> None:
     print_rows(shown, WHOLE_IDS)
     for note in choice.notes:
         console.print(note)
-    console.print(f"{shown.height:,} personas of {seeds:,} seeds, {', '.join(owned)}; nothing is written")
+    console.print(f"{_of_seeds(shown.height, seeds)}, {', '.join(owned)}; nothing is written")
+
+
+def _of_seeds(personas: int, seeds: int) -> str:
+    return f"{counted(personas, 'persona')} of {counted(seeds, 'seed')}"

@@ -11,6 +11,7 @@ import typer
 from pipeline.commands.options import JsonOption
 from pipeline.errors import EXIT_INTERRUPTED, UsageError
 from pipeline.terminal import console, print_json, print_table
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.rehearsal import Report
@@ -108,10 +109,10 @@ def _print_rehearsal(found: "Report") -> None:
     for reason, times in list(found.rejected.items())[:REASONS_SHOWN]:
         console.print(f"{times:>7,} rejected: {reason}")
     if len(found.rejected) > REASONS_SHOWN:
-        console.print(f"… and {len(found.rejected) - REASONS_SHOWN:,} reasons more; --report FILE writes all")
+        console.print(f"… and {counted(len(found.rejected) - REASONS_SHOWN, 'more reason')}; --report FILE writes all")
     if found.budget_ms is not None:
         console.print(f"{found.within_budget:,} of {found.sessions:,} stood within {found.budget_ms:g} ms, "
                       "connect and accept together")  # fmt: skip
     early = f", interrupted after {found.finished:,}" if found.interrupted else ""
     rate = f"; {found.sessions_per_s:,} a second" if found.accepted else ""
-    console.print(f"{found.accepted:,} of {found.sessions:,} sessions accepted{early}{rate}")
+    console.print(f"{found.accepted:,} of {counted(found.sessions, 'session')} accepted{early}{rate}")

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pipeline.wording import counted
+
 if TYPE_CHECKING:
     from pipeline.packs.pack import Pack
 
@@ -20,7 +22,7 @@ def readme(pack: "Pack", imports: str, client: str, count: int, reading: bool = 
         file=pack.files[0].path if pack.files else "",
     )  # fmt: skip
     lines = [
-        f"# {count:,} personas for {pack.target}",
+        f"# {counted(count, 'persona')} for {pack.target}",
         "",
         f"Made from the plan {pack.plan}{f' for the model {pack.model}' if pack.model else ''}. In the vendor's own "
         "client:",

@@ -23,7 +23,7 @@ def test_verify_names_what_was_changed_and_exits_1(run: Run, copied: Path) -> No
     assert done.document["quality"] is None
     (found,) = done.document["faults"]
     assert found.startswith("seeds.jsonl: ")
-    assert run("verify").out.splitlines() == [found, f"data/matrix/{copied.name}: 1 faults"]
+    assert run("verify").out.splitlines() == [found, f"data/matrix/{copied.name}: 1 fault"]
 
 
 def test_verify_names_what_is_amiss_in_a_pack_and_exits_1(run: Run, out: Path, tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_verify_names_what_is_amiss_in_a_pack_and_exits_1(run: Run, out: Path, t
     (tmp_path / "pack" / "extra").touch()
     done = run("verify", "pack")
     assert done.code == 1
-    assert done.out.splitlines() == ["extra: not in pack.json", "pack: 1 faults"]
+    assert done.out.splitlines() == ["extra: not in pack.json", "pack: 1 fault"]
 
 
 def test_report_prints_where_it_stands_and_writes_it_once(run: Run, copied: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_plan_is_not_used_with_seeds_that_have_changed(run: Run, run_file: Pat
     (tmp_path / "personas.toml").write_text('seeds = ["seeds.jsonl"]\n', "utf-8")
     done = run("show", 5, "--plan", "plan.json")
     assert done.code == 1
-    assert "1 seeds are gone or have changed since the plan was frozen: orla-keane" in done.err
+    assert "1 seed is gone or has changed since the plan was frozen: orla-keane" in done.err
 
 
 def test_show_prints_a_persona_with_its_scene(run: Run, out: Path) -> None:

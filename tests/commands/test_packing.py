@@ -26,7 +26,7 @@ def test_export_writes_a_pack_that_verifies(run: Run, out: Path, target: str, tm
     verified = run("verify", "pack", "--json")
     assert (verified.code, verified.document) == (0, {"path": "pack", "faults": [], "quality": None})
     shown = run(*arguments, "--out", "other")
-    assert shown.out.splitlines() == ["3 personas of 1 seeds, CC-BY-4.0", "other/pack.json"]
+    assert shown.out.splitlines() == ["3 personas of 1 seed, CC-BY-4.0", "other/pack.json"]
     refused = run(*arguments, "--out", "pack")
     assert refused.code == 2
     assert "pack: in use and not empty; name a new folder" in refused.err
@@ -62,7 +62,7 @@ def test_a_dry_run_shows_what_would_be_exported_and_writes_nothing(run: Run, out
     chosen = ("--data", out, "--where", "age = 60", "--limit", 2)
     shown = run(*DRY, *chosen, "--out", "pack")
     assert (shown.code, shown.err) == (0, "")
-    assert shown.out.splitlines()[-1] == "2 personas of 1 seeds, CC-BY-4.0; nothing is written"
+    assert shown.out.splitlines()[-1] == "2 personas of 1 seed, CC-BY-4.0; nothing is written"
     document = run(*DRY, *chosen, "--json").document
     assert (document["seeds"], document["licenses"], document["notes"]) == (1, ["CC-BY-4.0"], [])
     assert [one["name"] for one in document["personas"]] == ["沈安邦"] * 2
@@ -151,7 +151,7 @@ def test_a_paired_matrix_is_exported_as_chat_messages(run: Run, paired: Version,
     found = run("verify", "pack")
     assert found.code == 1
     assert found.out.splitlines() == [
-        "messages.jsonl: its bytes have changed (SHA-256 differs)", "pack: 1 faults"
+        "messages.jsonl: its bytes have changed (SHA-256 differs)", "pack: 1 fault"
     ]  # fmt: skip
 
 
