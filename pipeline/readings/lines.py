@@ -35,7 +35,7 @@ def _read(persona: Persona) -> Iterator[SpokenLine]:
     def read(text: str, they: str | None, *, provoked: bool = False) -> Reading:
         return directed(
             text, persona.seed.lang, persona.tone, persona.row["cue"], persona.pace, persona.energy, persona.pitch,
-            they=they, provoked=provoked,
+            domain=persona.row["domain"], they=they, provoked=provoked,
         )  # fmt: skip
 
     if persona.greeting is not None:

@@ -208,6 +208,16 @@ def test_a_persona_s_reading_has_its_greeting_and_exchanges(of: str) -> None:
     assert ssml_faults(azure_reading(persona)) == []
 
 
+def test_a_greeting_in_an_emergency_does_not_open_with_a_smile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Persona, "tone", TONES["warm-sunny"])
+    company, emergency = (
+        stepaudio(spoken_line(golden_persona(domain=domain), "greeting").reading)
+        for domain in ("companionship", "emergencies")
+    )
+    assert company.startswith("(")
+    assert emergency == golden_persona().seed.greeting
+
+
 def test_a_seed_without_lines_has_an_empty_reading_and_nothing_to_preview() -> None:
     seed: Seed = golden_persona().seed.model_copy(update={"greeting": None, "exchanges": (), "voice": None})
     persona: Persona = golden_persona(seed=seed)
