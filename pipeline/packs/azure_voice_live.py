@@ -145,7 +145,8 @@ from azure.core.credentials import AzureKeyCredential""",
     client="""\
 place, key = os.environ["AZURE_VOICELIVE_ENDPOINT"], AzureKeyCredential(os.environ["AZURE_VOICELIVE_API_KEY"])
 async with connect(endpoint=place, credential=key, model="{model}") as session:  # azure.ai.voicelive.aio
-    for event in json.load(open("{config}")), json.load(open("{during}"))["greeting"]: await session.send(event)""",
+    for event in filter(None, [json.load(open("{config}")), json.load(open("{during}"))["greeting"]]):\
+ await session.send(event)""",
     models=MODELS,
     voices=VOICES,
     greeting=greeting,

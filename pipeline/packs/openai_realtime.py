@@ -129,8 +129,10 @@ import json
 from openai import AsyncOpenAI""",
     client="""\
 async with AsyncOpenAI().realtime.connect(model="{model}") as connection:
-    await connection.send(json.load(open("{config}")))
-    await connection.send(json.load(open("{during}"))["greeting"])""",
+    for event in filter(None, [json.load(open("{config}")), json.load(open("{during}"))["greeting"]]):
+        await connection.send(event)""",
+    left_to_app="What the user says is not asked for as text: a transcription is another model's work, charged beside. "
+    "An app that shows it adds `audio.input.transcription` to the session, with a `model` such as `gpt-transcribe`.",
     models=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5", "gpt-realtime"),
     limit=Limit(16_384, "tokens", "the SDK's docstring of a session's instructions"),
     voices=VOICES,

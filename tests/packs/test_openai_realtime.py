@@ -1,8 +1,10 @@
 import json
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from openai.types.realtime import AudioTranscription
 
 from pipeline.axes import Axes
 from pipeline.packs.openai_realtime import (
@@ -157,3 +159,13 @@ def test_a_reminder_without_text_is_a_fault_although_the_types_let_it_pass() -> 
 def test_a_voice_of_the_app_s_own_is_accepted(update: Document) -> None:
     update["session"]["audio"]["output"]["voice"] = {"id": "voice_1234"}
     assert faults(update) == []
+
+
+def test_the_transcription_that_a_readme_leaves_to_the_app_is_one_the_vendor_takes() -> None:
+    place, model = re.findall("`(.+?)`", TARGET.left_to_app)[0::2]
+    document = session_update(golden_persona())
+    assert "transcription" not in document["session"]["audio"]["input"]
+    assert place == "audio.input.transcription"
+    assert model in get_args(get_args(AudioTranscription.model_fields["model"].annotation)[1])
+    document["session"]["audio"]["input"]["transcription"] = {"model": model, "languages": ["en"]}
+    assert faults(document) == []
