@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from pipeline.commands.flow_server import flow_server
-from pipeline.commands.options import JsonOption, matrix_at
+from pipeline.commands.options import DataOption, JsonOption, matrix_at
 from pipeline.config import Audience, Disclosure, Frame, read_config
 from pipeline.errors import UsageError
 from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows
@@ -41,6 +41,8 @@ class _ExportCommand(TyperCommand):
             formatter.write_dl([(name, column.about) for name, column in SEED_COLUMNS.items()])
             formatter.write_paragraph()
             formatter.write("  --where \"age >= 60 AND array_contains(sensitivity, 'faith')\"\n")
+            formatter.write_paragraph()
+            formatter.write_text("`personas query`, without SQL, lists the columns of the matrix with their levels.")
         super().format_epilog(ctx, formatter)
 
 
@@ -89,12 +91,14 @@ def export(
         typer.Option("--audience", help="Who may be listening; default general."),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The vendor's model; default its newest.")] = None,
-    facts: Annotated[bool, typer.Option("--facts", help="Add what can be checked of each persona, as data.")] = False,
+    facts: Annotated[
+        bool, typer.Option("--facts", help="Add what can be checked of each persona, as data, beside its config.")
+    ] = False,
     saved: Annotated[
         str | None, typer.Option("--saved", help="Rebuild the packs of a choice saved in personas.toml.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be exported; write nothing.")] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of plans and versions; default data.")] = None,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Export personas: a folder with pack.json and one session config each, or one file of chat messages.

@@ -4,9 +4,10 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from pipeline.commands.options import JsonOption
 from pipeline.errors import EXIT_INTERRUPTED, UsageError
@@ -21,7 +22,21 @@ REASONS_SHOWN = 20  # of a rehearsal's rejections
 app = typer.Typer()
 
 
-@app.command(epilog="Example: personas rehearse pack --url wss://api.openai.com --key-env OPENAI_API_KEY")
+class _RehearseCommand(TyperCommand):
+    """Its help lists the targets whose packs can be rehearsed."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from pipeline.packs.targets import TARGETS
+
+        with formatter.section("Packs for these targets, which are spoken over a WebSocket"):
+            formatter.write_dl([(name, target.about) for name, target in TARGETS.items() if target.socket is not None])
+        super().format_epilog(ctx, formatter)
+
+
+@app.command(
+    cls=_RehearseCommand,
+    epilog="Example: personas rehearse pack --url wss://api.openai.com --key-env OPENAI_API_KEY",
+)
 def rehearse(
     pack: Annotated[Path | None, typer.Argument(help="A pack: a folder or a .zip file.")] = None,
     url: Annotated[str | None, typer.Option("--url", help="The server's ws:// or wss:// address.")] = None,

@@ -3,10 +3,12 @@ import re
 import wave
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipeline.packs.targets import TARGETS
 from pipeline.plan_file import plan_json
+from pipeline.seed_columns import SEED_COLUMNS
 from pipeline.store import Version
 from tests.conftest import Run
 from tests.golden_content import GOLDEN, ROWS, SHEN, golden_plan
@@ -139,3 +141,72 @@ def test_a_line_is_spoken_into_a_file(run: Run, out: Path, line: str, tmp_path: 
     assert (document["persona_id"], document["line"], document["wav"]) == (SHEN + 5, line, str(path))
     with wave.open(str(path)) as stream:
         assert stream.getnframes() / stream.getframerate() > 0.15 * len(document["text"]) / 2
+
+
+@pytest.mark.parametrize("file", ["line.mp3", "line", "line.wav.txt", "wav"])
+def test_a_line_is_spoken_into_a_wav_file_and_no_other(run: Run, out: Path, file: str, tmp_path: Path) -> None:
+    done = run("preview", 5, "--wav", file, "--out", out)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"personas: --wav {file}: the ending must be .wav\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_without_sql_lists_the_columns_with_their_levels(run: Run, out: Path, version: Version) -> None:
+    shown, listed = run("query", "--out", out), run("query", "--out", out, "--json").document
+    rows = version.scan().collect()
+    assert [column["name"] for column in listed["columns"]] == rows.columns
+    assert listed["seed_columns"].keys() == SEED_COLUMNS.keys()
+    for column in listed["columns"]:
+        assert f"\n{column['name']}: {column['about']}" in f"\n{shown.out}"
+        held = rows[column["name"]]
+        if isinstance(held.dtype, pl.Enum):
+            assert set(held) <= set(column["levels"])
+            assert all(level in shown.out for level in column["levels"])
+        elif column["least"] is not None:
+            assert held.drop_nulls().is_between(column["least"], column["most"]).all()
+            assert f"{column['least']} to {column['most']}." in shown.out
+    assert "\nsensitivity: a list of faith, " in shown.out
+
+
+def test_the_columns_of_a_plan_are_listed_without_a_matrix(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(plan_json(golden_plan()), "utf-8")
+    assert "\n    steady-low, clear-even, half-smile\n" in run("query", "--plan", "plan.json").out
+    assert run("query").code == 2
+
+
+@pytest.mark.parametrize("option", [["--to", "columns.csv"], ["--virtual", "5"]])
+def test_columns_are_listed_and_not_queried(run: Run, out: Path, option: list[str]) -> None:
+    done = run("query", "--out", out, *option)
+    assert (done.code, done.out) == (2, "")
+    assert "--to and --virtual go with a query" in done.err
+
+
+TOLD = [
+    ("SELECT tome FROM personas", [], "there is no column 'tome'. Did you mean 'tone'?"),
+    ("SELECT tome FROM personas", ["--virtual", "100"], "there is no column 'tome'. Did you mean 'tone'?"),
+    ("SELECT 1 FROM personas WHERE mood = 'x'", [], "there is no column 'mood'. Known: affinity, agreeableness, "),
+    ("SELECT 1 FROM personas WHERE tone = 'stedy-low'", [], "no level 'stedy-low'. Did you mean 'steady-low'?"),
+]
+
+
+@pytest.mark.parametrize(("sql", "source", "said"), TOLD)
+@pytest.mark.parametrize("to", [[], ["--to", "found.csv"]])
+def test_a_misspelt_column_or_level_is_answered_with_what_there_is(
+    run: Run, out: Path, sql: str, source: list[str], said: str, to: list[str]
+) -> None:
+    done = run("query", sql, "--out", out, *source, *to)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["query", "SELECT 1 AS n"], ["query"], ["show", 5], ["preview", 5], ["report"], ["verify"]]
+)
+def test_the_folder_of_versions_has_one_name_that_every_command_takes(
+    run: Run, copied: Path, command: list[object]
+) -> None:
+    folder = copied.parent.parent.rename("elsewhere")
+    named = [run(*command, option, folder) for option in ("--data", "--out")]
+    assert [done.code for done in named] == [0, 0]
+    assert named[0] == named[1]

@@ -55,6 +55,51 @@ def test_the_help_of_export_names_every_column_that_can_be_asked_of_seeds(run: R
     assert all(re.search(rf"^  {name} ", told, re.MULTILINE) for name in SEED_COLUMNS)
 
 
+def test_the_help_of_export_says_how_to_list_the_columns_and_levels_of_the_matrix(run: Run) -> None:
+    told = " ".join(run("export", "--help").out.split())
+    assert "`personas query`, without SQL, lists the columns of the matrix with their levels." in told
+
+
+GATHERED = ("messages-jsonl", "open-webui", "prompts-csv")
+
+
+@pytest.mark.parametrize("target", GATHERED)
+def test_facts_are_refused_where_there_is_no_config_for_them_to_lie_beside(run: Run, target: str) -> None:
+    done = run("export", "--as", target, "--out", "pack", "--facts")
+    assert (done.code, done.out) == (2, "")
+    assert f"--facts: not for {target}: all personas are in one file; they go beside each config of " in done.err
+    others = done.err.split("beside each config of ")[1].strip().split(", ")
+    assert {*others, *GATHERED} == {*TARGETS, "messages-jsonl"}
+
+
+@pytest.mark.parametrize("target", ["messages-jsonl", "prompts-csv", "character-card", "covo-audio"])
+def test_a_model_is_refused_where_there_are_none_to_choose_from(run: Run, target: str) -> None:
+    done = run("export", "--as", target, "--out", "pack", "--model", "gpt-5.4")
+    assert (done.code, done.out) == (2, "")
+    assert f"--model gpt-5.4: {target} has no models; azure-voice-live, " in done.err
+    assert "openai-realtime" in done.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            'targets = ["prompts-csv"]\nfacts = true',
+            "packs.desk.facts: not for prompts-csv: all personas are in one file",
+        ),
+        ('targets = ["messages-jsonl"]\nmodels = {messages-jsonl = "x"}', "--model x: messages-jsonl has no models"),
+        ('targets = ["prompts-csv", "openai-realtime"]\nfacts = true', "no matrix has been built here"),
+    ],
+)
+def test_a_saved_choice_is_refused_what_none_of_its_targets_takes(
+    run: Run, tmp_path: Path, settings: str, said: str
+) -> None:
+    (tmp_path / "personas.toml").write_text(f"[packs.desk]\n{settings}\n", "utf-8")
+    done = run("export", "--saved", "desk")
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
 DRY = ("export", "--as", "openai-realtime", "--dry-run")
 
 
@@ -67,7 +112,8 @@ def test_a_dry_run_shows_what_would_be_exported_and_writes_nothing(run: Run, out
     assert (document["seeds"], document["licenses"], document["notes"]) == (1, ["CC-BY-4.0"], [])
     assert [one["name"] for one in document["personas"]] == ["沈安邦"] * 2
     for one in document["personas"]:
-        assert re.search(rf"{one['persona_id']} .* {one['seed_id']} .* {one['name']} .* {one['tone']} ", shown.out)
+        shown_of = [one[name] for name in ("persona_id", "seed_id", "name", "role", "tone")]
+        assert re.search(" .* ".join(map(str, shown_of)) + " ", shown.out)
     assert list(tmp_path.iterdir()) == []
     run(*(word for word in DRY if word != "--dry-run"), *chosen, "--out", "pack")
     pack = json.loads((tmp_path / "pack" / "pack.json").read_text("utf-8"))
