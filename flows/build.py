@@ -52,6 +52,7 @@ from pipeline.store import (
     seal,
     shard_ranges,
 )
+from pipeline.wording import counted
 from pipeline.workers import WorkerPool, worker_pool
 
 # A Prefect task costs about 12 ms, a shard of 262,144 rows about half a second: with four shards to a task the
@@ -185,7 +186,7 @@ def _built(config: RunConfig, progress: bool) -> BuildResult:
     )
     told = {name: f"{seconds} s" for name, seconds in stages.items()} | figures
     table = [{"figure": name, "value": str(value)} for name, value in told.items()]
-    create_table_artifact(table=table, key="build", description=f"{folder.name}: {config.rows:,} personas")
+    create_table_artifact(table=table, key="build", description=f"{folder.name}: {counted(config.rows, 'persona')}")
     return result
 
 

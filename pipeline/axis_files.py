@@ -23,9 +23,10 @@ from pipeline.axes import (
     TemperamentFile,
     ToneFile,
 )
-from pipeline.documents import find_files, nearest
+from pipeline.documents import find_files
 from pipeline.errors import Fault, InvalidRecords, UsageError
 from pipeline.schema_check import field_name, yaml_faults
+from pipeline.wording import nearest
 from pipeline.yaml_files import YamlFile
 
 FILE_KINDS: dict[str, type[BaseModel]] = {

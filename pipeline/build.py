@@ -41,6 +41,7 @@ from pipeline.store import (
     sources_json,
     with_file,
 )
+from pipeline.wording import counted
 
 
 @dataclass(frozen=True)
@@ -245,9 +246,9 @@ def hold_against(plan: Plan, seeds: Sequence[Seed], path: Path) -> None:
     changed = [seed.id for seed in plan.seeds if now.get(seed.id) != seed.fingerprint]
     if changed:
         names = ", ".join(changed[:8])
+        those = counted(len(changed), "seed is gone or has changed", "seeds are gone or have changed")
         raise PlanRefused(
-            f"{path}: {len(changed)} seeds are gone or have changed since the plan was frozen: {names}. "
-            "Build without plan.file to fit a new plan."
+            f"{path}: {those} since the plan was frozen: {names}. Build without plan.file to fit a new plan."
         )
 
 

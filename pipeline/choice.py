@@ -9,7 +9,6 @@
 The same matrix and settings give the same choice, in whatever order its rows come.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,20 +16,19 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from pipeline.config import Audience, PackConfig
-from pipeline.documents import nearest
 from pipeline.errors import UsageError
 from pipeline.matrix import level_enums
 from pipeline.plan import Plan
-from pipeline.query import first_line
+from pipeline.query import problem
 from pipeline.scenes import deployable
 from pipeline.seed_columns import SEED_COLUMNS, seed_table
 from pipeline.seeds import Seed
+from pipeline.wording import agreeing, counted, nearest
 
 LIMIT = 100
 POOL = 10  # of the best, so many times as are asked for are enough to differ, and few enough to be the best
 CANDIDATES = 200_000  # more are thinned before they are compared: 100 picks of so many take half a second of one core
 LIKENESS = "likeness"
-NO_LEVEL = re.compile('from `str` to `enum` failed for value "(.*)"')
 # Each audience hears what is made for it and for those before it, but children hear only what is made for them.
 AUDIENCES: tuple[Audience, ...] = ("children", "general", "mature")
 
@@ -70,7 +68,8 @@ def choose(rows: pl.LazyFrame, plan: Plan, seeds: Sequence[Seed], asked: PackCon
             raise UsageError("; ".join(_nothing(held.filter(allowed), asked, notes)))
         met = rows.filter(pl.col("persona_id").is_in(picked["persona_id"].implode())).collect()
     except PolarsError as error:
-        raise UsageError(f"--where {asked.where!r}: {_problem(error, rows, asked.where)}") from error
+        named = pl.sql_expr(asked.where).meta.root_names() if asked.where is not None else ()
+        raise UsageError(f"--where {asked.where!r}: {problem(error, rows, named)}") from error
     return Choice(picked.join(met, on="persona_id", maintain_order="left").select(*met.columns, *picked.columns[1:]),
                   tuple(notes))  # fmt: skip
 
@@ -84,26 +83,15 @@ def where(rows: pl.LazyFrame, of_seeds: pl.DataFrame, expression: str | None) ->
         own = rows.collect_schema().names()
         asked = set(condition.meta.root_names())
         for name in sorted(asked - {*own, *SEED_COLUMNS}):
-            problem = f"there is no column {name!r}. {nearest(name, [*own, *SEED_COLUMNS])}"
-            raise UsageError(f"--where {expression!r}: {problem}")
+            known = nearest(name, [*own, *SEED_COLUMNS])
+            raise UsageError(f"--where {expression!r}: there is no column {name!r}. {known}")
         of_seed = [name for name in SEED_COLUMNS if name in asked]
         if not of_seed:
             return rows.filter(condition)
         joined = rows.join(of_seeds.lazy().select("seed_id", *of_seed), on="seed_id", how="left", maintain_order="left")
         return joined.filter(condition).select(own)
     except PolarsError as error:
-        raise UsageError(f"--where {expression!r}: {first_line(error)}") from error
-
-
-def _problem(error: PolarsError, rows: pl.LazyFrame, expression: str | None) -> str:
-    """What polars found wrong; where it is a level that there is none of, which there are in the columns asked for."""
-    unknown = NO_LEVEL.search(str(error))
-    if unknown is None or expression is None:
-        return first_line(error)
-    schema = rows.collect_schema()
-    asked = [schema.get(name) for name in pl.sql_expr(expression).meta.root_names()]
-    levels = {level for dtype in asked if isinstance(dtype, pl.Enum) for level in dtype.categories}
-    return f"there is no level {unknown[1]!r}. {nearest(unknown[1], levels)}"
+        raise UsageError(f"--where {expression!r}: {problem(error, rows)}") from error
 
 
 def _needs(plan: Plan, of_seeds: pl.DataFrame) -> dict[Audience, pl.Expr]:
@@ -129,11 +117,12 @@ def _left_out(held: pl.LazyFrame, plan: Plan, of_seeds: pl.DataFrame, asked: Pac
     needs = _needs(plan, of_seeds)
     told = []
     for audience in AUDIENCES[AUDIENCES.index(asked.audience) + 1 :]:
-        counted = held.filter(needs[audience]).select(pl.len(), pl.col("seed_id").n_unique()).collect()
-        personas, seeds = counted.row(0)
+        kept = held.filter(needs[audience]).select(pl.len(), pl.col("seed_id").n_unique()).collect()
+        personas, seeds = kept.row(0)
         rated = "rated mature" if audience == "mature" else "not for children"
         if personas:
-            told.append(f"{personas:,} personas of {seeds:,} seeds are {rated}; --audience {audience} lets them in")
+            of = f"{counted(personas, 'persona')} of {counted(seeds, 'seed')} {agreeing(personas, 'is', 'are')}"
+            told.append(f"{of} {rated}; --audience {audience} lets them in")
     return told
 
 
@@ -199,7 +188,8 @@ def _diverse(rows: pl.LazyFrame, of_seeds: pl.DataFrame, plan: Plan, asked: Pack
     known = of_seeds.lazy().select("seed_id", *(name for name in FEATURES if name in SEED_COLUMNS))
     pool = pool.join(known, on="seed_id", how="left").select("persona_id", *FEATURES).sort("persona_id")
     fitting = int(rows.select(pl.len()).collect().item()) if chosen is None else chosen.height
-    told = f"the {min(count, fitting):,} that differ most of {min(fitting, CANDIDATES):,} candidates"
+    taken = counted(min(count, fitting), "that differs", "that differ")
+    told = f"the {taken} most of {counted(min(fitting, CANDIDATES), 'candidate')}"
     if fitting > CANDIDATES:
         # Of n in order of id, exactly as many as are wanted, evenly apart: where ⌊i · wanted / n⌋ steps up.
         pool = pool.filter((pl.int_range(pl.len(), dtype=pl.Int64) * CANDIDATES) % fitting < CANDIDATES)

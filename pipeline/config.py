@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from pipeline.errors import UsageError
+from pipeline.wording import nearest
 
 # Row groups are the unit of everything that must not depend on sharding: statistics, digests, pruning.
 # 131,072 rows of about 11 bytes make 1.4 MB, large enough to compress and small enough to prune one seed by.
@@ -137,6 +139,9 @@ class RunConfig(BaseModel):
         return min(self.plan.base_rows, self.rows)
 
 
+SECTIONS: dict[str, type[BaseModel]] = {"plan": PlanConfig, "packs": PackConfig}
+
+
 def content_root() -> Path:
     """The folder that holds seeds/, schemas/ and data/conversations/: the checkout, or what the wheel brought along."""
     package = Path(__file__).parent
@@ -164,11 +169,19 @@ def read_config(path: Path | None, **overrides: object) -> RunConfig:
     try:
         config = RunConfig.model_validate(values | given)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {_problem(e)}" for e in error.errors()]
         raise UsageError("\n".join([f"{chosen or 'run settings'}: not a valid run", *lines])) from error
     if chosen is None:
         return config
     return _relative_to(config, chosen.parent, given)
+
+
+def _problem(error: ErrorDetails) -> str:
+    if error["type"] != "extra_forbidden":
+        return f"{error['msg']} (got {error['input']!r})"
+    *within, key = error["loc"]
+    section = SECTIONS[str(within[0])] if within else RunConfig
+    return f"there is no such key. {nearest(str(key), section.model_fields)}"
 
 
 def _relative_to(config: RunConfig, folder: Path, given: dict[str, object]) -> RunConfig:

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.axes import AXIS_NAMES, Axes
-from pipeline.documents import canonical_json, json_lines, nearest
+from pipeline.documents import canonical_json, json_lines
 from pipeline.errors import Fault, InvalidRecords
 from pipeline.locks import Openings
 from pipeline.provenance import UNKNOWN_PROVENANCE, Provenance
 from pipeline.records import Kind, Placed, read_records, stream_records
 from pipeline.seeds import Lang, Seed, SeedId, Text
+from pipeline.wording import nearest
 
 MAX_TURNS = 200
 ZH_TITLES = (

@@ -288,7 +288,9 @@ class _FoundRows:
     def _use_rows_for_all(self, pairs: Bools) -> None:
         """Strike from ``pairs`` what a coverage row holds; of a seed where rows for all come later, one comes early."""
         cells = self.hosts, self._tables.domain_of[self.codes[:, 0]], self._tables.family_of[self.codes[:, 2]]
-        late = np.nonzero(pairs[cells] & ~self.is_own & ~self.small[self.hosts])[0]
+        in_time = self.is_own | self.small[self.hosts]
+        pairs[tuple(cell[in_time] for cell in cells)] = False
+        late = np.nonzero(pairs[cells])[0]
         _, first = np.unique(np.ravel_multi_index(tuple(cell[late] for cell in cells), pairs.shape), return_index=True)
         self.is_own[late[first]] = True
         pairs[cells] = False

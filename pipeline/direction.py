@@ -90,6 +90,18 @@ class ToneDirection(Worded):
     turn: Turn | Literal["none"] | None = Field(None, description="Its own turn, none, or (left out) the family's.")
 
 
+class Withheld(_Part):
+    """Where a tone is not marked, since a reading that obeyed the mark would be out of place."""
+
+    domains: tuple[str, ...] = Field(min_length=1)
+    families: tuple[str, ...] = ()
+    tags: tuple[str, ...] = Field((), description="Of tones, as in seeds/axes/tone.yaml.")
+    reason: str = Field(min_length=1)
+
+    def holds(self, tone: Tone, domain: str | None) -> bool:
+        return domain in self.domains and (tone.family in self.families or not {*self.tags}.isdisjoint(tone.tags))
+
+
 class CueDirection(_Part):
     at: tuple[Place, ...] = Field(min_length=1, description="Places in the order in which they are tried.")
     provoked: bool = Field(description="Whether it may follow a provocation.")
@@ -128,17 +140,26 @@ class Directions(_Part):
 
     families: dict[str, FamilyDirection]
     tones: dict[str, ToneDirection]
+    withheld: tuple[Withheld, ...]
     cues: dict[str, CueDirection]
     pauses: Pauses
     words: BilingualWords
 
-    def turn(self, tone: Tone) -> Turn | None:
+    def opening(self, tone: Tone, domain: str | None) -> ToneDirection | None:
+        return None if self._withholds(tone, domain) else self.tones.get(tone.id)
+
+    def turn(self, tone: Tone, domain: str | None) -> Turn | None:
+        if self._withholds(tone, domain):
+            return None
         own = self.tones[tone.id].turn if tone.id in self.tones else None
         if own == "none":
             return None
         if own is not None:
             return own
         return self.families[tone.family].turn if tone.family in self.families else None
+
+    def _withholds(self, tone: Tone, domain: str | None) -> bool:
+        return any(each.holds(tone, domain) for each in self.withheld)
 
     def leans(self, tone: Tone) -> bool:
         return tone.family in self.families and self.families[tone.family].leans
@@ -224,19 +245,21 @@ def directed(
     energy: int,
     pitch: int,
     *,
+    domain: str | None = None,
     they: str | None = None,
     provoked: bool = False,
 ) -> Reading:
     """``text`` as it is read in ``tone``, with the cue of that level where the line has a place for one.
 
-    ``they``: what the other party has just said; None where nobody has spoken yet.  ``provoked``: whether that was a
-    provocation.  A tone of somebody's own axes, which seeds/direction.yaml does not know, has no opening direction.
+    ``domain``: where the talk takes place, which may withhold marks.  ``they``: what the other party has just said;
+    None where nobody has spoken yet.  ``provoked``: whether that was a provocation.  A tone of somebody's own axes,
+    which seeds/direction.yaml does not know, has no opening direction.
     """
     known, line = shipped_directions(), _Line(text, lang, they)
     choice = crc32(text.encode("utf-8", "surrogatepass"))
 
     marks: dict[int, list[Mark]] = {}
-    opening = known.tones.get(tone.id)
+    opening = known.opening(tone, domain)
     if opening is not None:
         marks[0] = [Direction(opening.phrased(lang, choice))]
 
@@ -252,7 +275,7 @@ def directed(
             heard = Cue(cue, getattr(sound, lang), sound.editx, sound.pause_ms)
             marks.setdefault(place, []).insert(0, heard)
 
-    turn = known.turn(tone)
+    turn = known.turn(tone, domain)
     made = sum(map(len, marks.values()))
     if turn is not None and line.size >= (made + 1) * SHORT[lang]:
         place = line.find(turn.at)

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,13 +19,6 @@ class Line(NamedTuple):
     number: int
     raw: bytes
     document: Any
-
-
-def nearest(wanted: str, known: Iterable[str]) -> str:
-    """What to do about an id that is not known: the one that was meant, or what there is."""
-    names = sorted(known)
-    close = get_close_matches(wanted, names, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names[:40])}."
 
 
 def refuse_unknown(option: str, names: Iterable[str], known: Collection[str]) -> None:

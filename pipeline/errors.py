@@ -13,6 +13,8 @@ An interrupted run exits 130, as shells expect.  Anything else that escapes is o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.wording import counted
+
 EXIT_CLEAN = 0
 EXIT_INTERRUPTED = 130
 
@@ -61,4 +63,4 @@ class InvalidRecords(DataError):
         shown = [str(fault) for fault in self.faults[: self.SHOWN]]
         if len(self.faults) > self.SHOWN:
             shown.append(f"… and {len(self.faults) - self.SHOWN} more: run `personas validate` to see all")
-        super().__init__("\n".join([f"{len(self.faults)} faults in the data", *shown]))
+        super().__init__("\n".join([f"{counted(len(self.faults), 'fault')} in the data", *shown]))

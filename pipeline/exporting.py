@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.choice import LIKENESS, Choice, choose
 from pipeline.config import PackConfig, RunConfig
-from pipeline.documents import nearest, refuse_unknown
+from pipeline.documents import refuse_unknown
 from pipeline.errors import DataError, UsageError
 from pipeline.files import discard, file_sha256, replace_folder, write_whole
 from pipeline.matrix import COLUMNS
@@ -27,9 +27,12 @@ from pipeline.packs.targets import TARGETS
 from pipeline.provenance import mixing_fault
 from pipeline.seeds import Seed
 from pipeline.store import Version
+from pipeline.wording import nearest
 
 CHOICE = "choice.parquet"
 KNOWN_TARGETS = frozenset({*TARGETS, MESSAGES})
+HAVE_MODELS = tuple(name for name, target in TARGETS.items() if any(target.models))
+HAVE_CONFIGS = tuple(name for name, target in TARGETS.items() if target.gathered is None)
 
 
 class Exported(BaseModel):
@@ -48,9 +51,8 @@ class Exported(BaseModel):
 
 def refuse_at_once(asked: PackConfig, path: Path | None) -> None:
     """Raises UsageError, as an export to ``path`` would, for what needs no matrix to be told."""
-    for target, model in asked.models.items():
-        if target in TARGETS:
-            known_model(target, model)
+    _refuse_models(asked)
+    _refuse_facts(asked, "--facts")
     if path is not None:
         refuse_in_use(path)
 
@@ -65,7 +67,23 @@ def saved_choice(config: RunConfig, name: str, targets: Sequence[str] = ()) -> P
     for target in targets:
         if target not in asked.targets:
             raise UsageError(f"--as {target}: packs.{name} has the targets {', '.join(asked.targets)}")
+    _refuse_models(asked)
+    _refuse_facts(asked, f"packs.{name}.facts")
     return asked
+
+
+def _refuse_models(asked: PackConfig) -> None:
+    for target, model in asked.models.items():
+        if target not in HAVE_MODELS:
+            raise UsageError(f"--model {model}: {target} has no models; {', '.join(HAVE_MODELS)} have")
+        known_model(target, model)
+
+
+def _refuse_facts(asked: PackConfig, setting: str) -> None:
+    """Facts are a file beside each config; of the targets of a saved choice one that has configs is enough."""
+    if asked.facts and not set(asked.targets) & set(HAVE_CONFIGS):
+        gathered = f"{', '.join(asked.targets)}: all personas are in one file"
+        raise UsageError(f"{setting}: not for {gathered}; they go beside each config of {', '.join(HAVE_CONFIGS)}")
 
 
 def choice_of(version: Version, asked: PackConfig) -> Choice:
@@ -93,9 +111,9 @@ def licenses(rows: pl.DataFrame) -> list[str]:
 
 def overview(rows: pl.DataFrame, seeds: Sequence[Seed]) -> pl.DataFrame:
     """What is shown of a choice before it is exported: a row a persona."""
-    names = pl.DataFrame({"seed_id": [seed.id for seed in seeds], "name": [seed.name or "" for seed in seeds]},
-                         {"seed_id": pl.String, "name": pl.String})  # fmt: skip
-    shown = ["persona_id", "seed_id", "name", "lang", "scenario", "tone"]
+    who = [(seed.id, seed.name or "", seed.role or "") for seed in seeds]
+    names = pl.DataFrame(who, dict.fromkeys(("seed_id", "name", "role"), pl.String), orient="row")
+    shown = ["persona_id", "seed_id", "name", "role", "lang", "scenario", "tone"]
     shown += [name for name in (LIKENESS, "sample_id") if name in rows.columns]
     return rows.join(names, on="seed_id", how="left", maintain_order="left").select(shown)
 

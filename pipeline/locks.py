@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.axes import AXIS_NAMES, Axes
-from pipeline.documents import nearest
 from pipeline.errors import Fault
 from pipeline.records import Placed
 from pipeline.rules import Masks
 from pipeline.seeds import TRAITS, LevelLock, Seed
+from pipeline.wording import nearest
 
 Bools = npt.NDArray[np.bool_]
 

@@ -25,6 +25,7 @@ from pipeline.locks import Openings
 from pipeline.quotas import apportion
 from pipeline.rules import Masks, Tables, compile_tables
 from pipeline.seeds import TRAITS, Seed
+from pipeline.wording import counted
 
 PLAN_VERSION = 5
 CELLS: tuple[Literal["pairs", "triples"], ...] = ("pairs", "triples")
@@ -205,8 +206,8 @@ def refuse_empty(seeds: Sequence[Seed], reach: Masks) -> None:
     if empty:
         names = ", ".join(empty[:20])
         raise PlanRefused(
-            f"{len(empty)} seeds have no persona: their locks and the rules together exclude everything: {names}. "
-            "Free a tone family or add a bridge."
+            f"{counted(len(empty), 'seed has', 'seeds have')} no persona: their locks and the rules together exclude "
+            f"everything: {names}. Free a tone family or add a bridge."
         )
 
 

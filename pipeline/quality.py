@@ -31,6 +31,7 @@ from pipeline.plan import Plan, cells_covered
 from pipeline.plan_file import read_plan
 from pipeline.rules import Tables
 from pipeline.store import OF_PAIRINGS, Version, file_faults, paired_content, row_group_digest, with_uses
+from pipeline.wording import counted
 from pipeline.workers import worker_pool
 
 SHARDS_A_PROCESS = 8  # two million rows, five seconds: a process takes two to start
@@ -60,19 +61,27 @@ class Quality:
         return max(self.distance.values())
 
     def faults(self) -> list[str]:
-        counts = {
-            "rows that break a rule": self.broken_rules,
-            "rows that break a lock": self.broken_locks,
-            "rows that occur twice": self.duplicates,
-            "rows that are not their plan's": self.not_of_plan,
-            "certified pairs that no row has": max(0, self.pairs_certified - self.pairs_covered),
-            "certified triples that no row has": max(0, self.triples_certified - self.triples_covered),
-            "pairs of domain and tone family that their seed has no row in": self.own_missed,
-        }
-        return [f"{count:,} {what}" for what, count in counts.items() if count]
+        counts = [
+            (self.broken_rules, "row that breaks a rule", "rows that break a rule"),
+            (self.broken_locks, "row that breaks a lock", "rows that break a lock"),
+            (self.duplicates, "row that occurs twice", "rows that occur twice"),
+            (self.not_of_plan, "row that is not its plan's", "rows that are not their plan's"),
+            (max(0, self.pairs_certified - self.pairs_covered), *_missing("certified pair")),
+            (max(0, self.triples_certified - self.triples_covered), *_missing("certified triple")),
+            (
+                self.own_missed,
+                "pair of domain and tone family that its seed has no row in",
+                "pairs of domain and tone family that their seed has no row in",
+            ),
+        ]
+        return [counted(count, one, many) for count, one, many in counts if count]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _missing(what: str) -> tuple[str, str]:
+    return f"{what} that no row has", f"{what}s that no row has"
 
 
 def verify(version: Version, workers: int = 1, progress: bool = False) -> tuple[list[str], Quality | None]:
@@ -96,7 +105,7 @@ def verify(version: Version, workers: int = 1, progress: bool = False) -> tuple[
     except BrokenVersion as error:
         return [str(error)], None
     if quality.rows != manifest.rows:
-        faults.append(f"{quality.rows:,} rows, not {manifest.rows:,}")
+        faults.append(f"{counted(quality.rows, 'row')}, not {manifest.rows:,}")
     faults += quality.faults()
     if not faults and content.hexdigest() != manifest.rows_content:
         faults.append(f"the content of the rows is {content.hexdigest()[:12]}, not {manifest.rows_content[:12]}")

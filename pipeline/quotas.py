@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
 from pipeline.errors import PlanRefused
+from pipeline.wording import counted
 
 
 def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Sequence[str] | None = None) -> list[int]:
@@ -17,7 +18,8 @@ def apportion(total: int, weights: Sequence[int], caps: Sequence[int], names: Se
         short = sorted(range(len(caps)), key=lambda i: caps[i] / weights[i])[:8]
         listed = ", ".join(f"{names[i] if names else i} ({caps[i]:,})" for i in short)
         raise PlanRefused(
-            f"{total:,} rows asked for, but these {len(caps):,} seeds have at most {sum(caps):,} distinct rows. "
+            f"{counted(total, 'row')} asked for, but these {counted(len(caps), 'seed')} have at most "
+            f"{counted(sum(caps), 'distinct row')}. "
             f"Ask for fewer rows, add seeds, or loosen the tightest: {listed}"
         )
     # Rows for a common divisor 2^40 / x that do not exceed the total: the first of the order of priority, whatever x.

@@ -25,6 +25,7 @@ from pipeline.quality import Quality, verify
 from pipeline.scene_parts import FRAMES, LANGS
 from pipeline.scenes import deployable, with_scenes
 from pipeline.store import REPORT, Source, Version, with_file, without_file
+from pipeline.wording import agreeing, counted
 
 SCENES = 10  # of each language and frame
 SHOWN = 12  # lines of a table before "and so many more"
@@ -54,7 +55,7 @@ def render(version: Version, quality: Quality) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters |= {"thousands": lambda number: f"{number:,}", "counted": counted, "agreeing": agreeing}
     environment.filters["percent"] = lambda share: f"{share:.1%}"
     return environment.get_template("report.html.j2").render(
         manifest=version.manifest,

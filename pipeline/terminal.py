@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -31,6 +32,15 @@ def print_rows(rows: "DataFrame", width: int) -> None:
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
                    tbl_width_chars=width, fmt_str_lengths=60):  # fmt: skip
         console.print(str(rows))
+
+
+def print_wrapped(text: str) -> None:
+    """A long line below what it belongs to, broken at blanks."""
+    margin = "    "
+    console.print(
+        fill(text, console.width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False,
+             break_long_words=False)
+    )  # fmt: skip
 
 
 def print_json(document: object) -> None:

@@ -1,8 +1,14 @@
-"""Small real content shared by the tests: the shipped axes, a handful of shipped seeds, and a plan over them."""
+"""Small real content shared by the tests: the shipped axes, a handful of shipped seeds, and a plan over them.
 
+And `run`, which runs a command as a terminal would.
+"""
+
+import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -10,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.axes import Axes
 from pipeline.axis_files import load_axes
+from pipeline.cli import main
 from pipeline.conversations import Sample, load_samples
 from pipeline.plan import Plan, make_plan
 from pipeline.seeds import Seed, load_seeds
@@ -58,3 +65,32 @@ def seeds(shipped_seeds: list[Seed]) -> list[Seed]:
 def plan(seeds: list[Seed], axes: Axes) -> Plan:
     """A plan certified at BASE_ROWS."""
     return make_plan(seeds, axes, BASE_ROWS)
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document that --json prints."""
+        (line,) = self.out.splitlines()
+        return json.loads(line)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs a command in an empty folder; nothing but SystemExit may come out."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        assert isinstance(left.value.code, int)
+        return Done(left.value.code, *capsys.readouterr())
+
+    return command

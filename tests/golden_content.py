@@ -18,6 +18,7 @@ from tests.small_versions import stored
 
 GOLDEN = Path(__file__).parent / "golden"
 ROWS = 150
+SHEN = 1 << 32  # the first row of shen-anbang, the second seed
 
 # One persona of each language, by name: how weights are fitted changes nothing in it.
 PERSONAS = {

@@ -242,9 +242,9 @@ def test_what_an_audience_does_not_hear_is_counted_where_too_little_is_left(rows
         return made(rows, plan, ORLA_IS_MATURE, limit=limit, frame="scene", audience=audience).notes
 
     orla, shen = (rows.collect().filter(seed_id=seed) for seed in ("orla-keane", "shen-anbang"))
-    mature = f"{orla.height} personas of 1 seeds are rated mature; --audience mature lets them in"
+    mature = f"{orla.height} personas of 1 seed are rated mature; --audience mature lets them in"
     drives = shen.filter(scenario="long-drive-home").height
-    grown_up = f"{drives} personas of 1 seeds are not for children; --audience general lets them in"
+    grown_up = f"{drives} personas of 1 seed are not for children; --audience general lets them in"
     assert told(999, "mature") == ()
     assert told(999, "general") == (mature,)
     assert told(999, "children") == (grown_up, mature)
@@ -256,7 +256,7 @@ def test_where_an_audience_leaves_nothing_the_message_says_which_would(rows: pl.
     said = refused(rows, None, ORLA_IS_MATURE, where="age = 51 AND pace = 0", frame="scene")
     assert said == (
         "no persona fits --where 'age = 51 AND pace = 0'; "
-        f"{count} personas of 1 seeds are rated mature; --audience mature lets them in"
+        f"{count} personas of 1 seed are rated mature; --audience mature lets them in"
     )
 
 

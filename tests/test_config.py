@@ -94,8 +94,8 @@ def test_a_small_matrix_is_certified_at_its_own_size(rows: int, base_rows: int) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("row = 5", "row: Extra inputs are not permitted (got 5)"),
-        ("[plan]\nbase = 5", "plan.base: Extra inputs are not permitted (got 5)"),
+        ("row = 5", "row: there is no such key. Did you mean 'rows'?"),
+        ("[plan]\nbase_row = 5", "plan.base_row: there is no such key. Did you mean 'base_rows'?"),
         ("rows = 0", "rows: Input should be greater than or equal to 1 (got 0)"),
         ("rows = 100_000_000_001", "rows: Input should be less than or equal to 100000000000"),
         ("rows = 1.5", "rows: Input should be a valid integer"),
@@ -185,7 +185,8 @@ def test_a_choice_is_saved_with_what_its_scenes_are_told_with(file: Path) -> Non
         ("[packs.desk]\ntargets = []", "packs.desk.targets: Tuple should have at least 1 item"),
         ('[packs.desk]\ntargets = ["a", "a"]', "packs.desk: Value error, a target is named twice"),
         (DESK + 'models = {stepfun = "x"}', "models names stepfun, which is none of the targets"),
-        (DESK + "divers = 3", "packs.desk.divers: Extra inputs are not permitted (got 3)"),
+        (DESK + "divers = 3", "packs.desk.divers: there is no such key. Did you mean 'diverse'?"),
+        (DESK + "qq = 3", "packs.desk.qq: there is no such key. Known: audience, crisis_line, disclosure, "),
         (DESK + "diverse = 0", "packs.desk.diverse: Input should be greater than or equal to 1 (got 0)"),
         (DESK + 'like = ""', "packs.desk.like: String should have at least 1 character"),
         (DESK + 'audience = "adults"', "packs.desk.audience: Input should be 'general', 'children' or 'mature'"),

@@ -78,6 +78,27 @@ def test_every_shipped_tone_family_and_cue_is_directed() -> None:
     assert set(known.cues) == {level.id for level in AXES.levels["cue"]} - {"none"}
 
 
+def test_what_is_withheld_names_domains_families_and_tags_that_there_are() -> None:
+    for withheld in shipped_directions().withheld:
+        assert set(withheld.domains) <= {domain.id for domain in AXES.domains}
+        assert set(withheld.families) <= {family.id for family in AXES.families}
+        assert set(withheld.tags) <= {tag for tone in AXES.tone for tag in tone.tags}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("tone", AXES.tone, ids=lambda tone: tone.id)
+def test_no_reading_in_an_emergency_is_marked_to_smile_ring_or_bubble(tone: Tone, lang: Lang) -> None:
+    text = {
+        "en": "I hear you, and I am here. But find the main tap before you lift the carpet. Then ring me back.",
+        "zh": "我听见了，我在这儿陪着你。可是先把总阀找着，再去掀地毯。弄好了给我回个电话。",
+    }[lang]
+    elsewhere, there = (directed(text, lang, tone, "none", 0, 0, 0, domain=domain) for domain in (None, "emergencies"))
+    directions = [mark for mark in elsewhere.marks if isinstance(mark, Direction)]
+    merry = tone.family in {"bright", "playful", "excited"} or "smiling" in tone.tags
+    assert len(directions) > 0
+    assert [mark for mark in there.marks if isinstance(mark, Direction)] == ([] if merry else directions)
+
+
 def test_no_two_tones_open_alike() -> None:
     for lang in ("en", "zh"):
         openings = [text for tone in shipped_directions().tones.values() for text in getattr(tone, lang)]

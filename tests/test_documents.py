@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import MAX_LINE_BYTES, canonical_json, find_files, json_lines, nearest, refuse_unknown
+from pipeline.documents import MAX_LINE_BYTES, canonical_json, find_files, json_lines, refuse_unknown
 from pipeline.errors import Fault, UsageError
 from tests.conftest import JSON
 
@@ -127,14 +127,6 @@ def test_every_line_of_any_bytes_is_a_record_a_fault_or_blank(raw: bytes, tmp_pa
     unread = [fault.line for fault in faults if fault.line and "byte order mark" not in fault.problem]
     assert sorted([number for number, _ in lines] + unread) == filled
     assert any(fault.problem == "holds no record" for fault in faults) == (not filled)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "remedy"),
-    [("travle", "Did you mean 'travel'?"), ("TRAVEL", "Known: stories, travel."), ("", "Known: stories, travel.")],
-)
-def test_an_unknown_id_is_answered_with_the_nearest_or_with_what_there_is(wanted: str, remedy: str) -> None:
-    assert nearest(wanted, {"travel", "stories"}) == remedy
 
 
 def test_files_are_found_below_folders_in_a_stable_order_and_once(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def licensed(seed: Seed, license: str) -> Seed:
 def test_an_overview_names_the_personas_in_their_order(version: Version) -> None:
     choice = choice_of(version, asked(like="ferry", limit=2))
     shown = overview(choice.rows, golden_seeds())
-    assert shown.columns == ["persona_id", "seed_id", "name", "lang", "scenario", "tone", "likeness"]
+    assert shown.columns == ["persona_id", "seed_id", "name", "role", "lang", "scenario", "tone", "likeness"]
     assert shown["name"].to_list() == ["Orla Keane"] * 2
     assert shown["persona_id"].to_list() == choice.rows["persona_id"].to_list()
     assert "sample_id" in overview(choice_of(version, asked(CHAT)).rows, golden_seeds()).columns

@@ -143,7 +143,7 @@ def test_a_seed_of_rows_enough_has_every_domain_with_every_tone_family_it_can_ta
     pair = {"domain": frame["domain"][7], "tone_family": frame["tone_family"][7], "seed_id": frame["seed_id"][7]}
     fewer = measured(plan, rows, frame.remove(**pair))
     assert fewer.own_missed == 1
-    assert "1 pairs of domain and tone family that their seed has no row in" in fewer.faults()
+    assert "1 pair of domain and tone family that its seed has no row in" in fewer.faults()
 
 
 def test_pairs_are_those_that_the_columns_hold(version: Version) -> None:
@@ -276,7 +276,7 @@ def test_verify_finds_a_broken_rule_of_every_kind(copy: Version, plan: Plan, row
     assert change is not None, f"no level of {axis} in these rows breaks just that rule"
     value = level_name(plan, axis, change.code)
     faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, axis, value)))
-    assert {"1 rows that break a rule", "1 rows that are not their plan's"} <= {*faults}  # it may be a pair's only row
+    assert {"1 row that breaks a rule", "1 row that is not its plan's"} <= {*faults}  # it may be a pair's only row
     assert quality is not None
     assert figures(quality) == {"rules": 1, "locks": 0, "twice": 0, "not of plan": 1}
 
@@ -301,7 +301,7 @@ def test_verify_finds_a_broken_lock(copy: Version, plan: Plan, rows: Rows, axis:
     change = next(c for c, broken, locked in changes(plan, rows, axis) if not broken and locked)
     value = level_name(plan, axis, change.code)
     faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, axis, value)))
-    assert {"1 rows that break a lock", "1 rows that are not their plan's"} <= {*faults}  # it may be a pair's only row
+    assert {"1 row that breaks a lock", "1 row that is not its plan's"} <= {*faults}  # it may be a pair's only row
     assert quality is not None
     assert figures(quality) == {"rules": 0, "locks": 1, "twice": 0, "not of plan": 1}
 
@@ -312,7 +312,7 @@ def test_verify_finds_a_row_that_its_id_does_not_give_though_no_rule_forbids_it(
     change = next(c for c, broken, locked in changes(plan, rows, "pace") if not broken and not locked)
     value = level_name(plan, "pace", change.code)
     faults, quality = verify(altered(copy, 0, lambda frame: replaced(frame, change.row, "pace", value)))
-    assert faults == ["1 rows that are not their plan's"]
+    assert faults == ["1 row that is not its plan's"]
     assert quality is not None
     assert figures(quality) == {"rules": 0, "locks": 0, "twice": 0, "not of plan": 1}
 
@@ -339,7 +339,7 @@ def levels_of_row_before(frame: pl.DataFrame, row: int) -> pl.DataFrame:
 
 def test_verify_finds_a_persona_that_occurs_twice(copy: Version) -> None:
     faults, quality = verify(altered(copy, 0, lambda frame: levels_of_row_before(frame, 77)))
-    assert faults == ["1 rows that occur twice", "1 rows that are not their plan's"]
+    assert faults == ["1 row that occurs twice", "1 row that is not its plan's"]
     assert quality is not None
     assert figures(quality) == {"rules": 0, "locks": 0, "twice": 1, "not of plan": 1}
 
@@ -358,7 +358,7 @@ def test_verify_finds_a_persona_that_occurs_again_in_the_next_shard(
     last = pl.read_parquet(version.folder / "shards" / "00000.parquet")[-1]
     second = altered(version, 1, lambda frame: pl.concat([last, frame[1:]]))
     assert second.scan().select("seed_id").slice(SHARD_ROWS - 1, 2).collect().n_unique() == 1
-    assert verify(second, workers)[0] == ["1 rows that occur twice", "1 rows that are not their plan's"]
+    assert verify(second, workers)[0] == ["1 row that occurs twice", "1 row that is not its plan's"]
     broken = altered(version, 1, lambda frame: replaced(frame, 3, "valence", 101))
     assert verify(broken, workers)[0][0].startswith("rows that no persona matrix may have: ")
 

@@ -39,7 +39,7 @@ def test_command_lines_are_shown_for_what_people_come_for() -> None:
         ("personas export --as openai-realtime --out pack --format json", "unknown option --format"),
         ("personas show 5 -f deploy | less", "unknown option -f"),
         ("personas show five", "persona_id"),
-        ("personas query --virtual 5", "sql"),
+        ("personas show --frame scene", "persona_id"),
         ("personas show 5 --frame both", "--frame"),
     ],
 )

@@ -3,7 +3,7 @@ import json
 import polars as pl
 import pytest
 
-from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows, print_table
+from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows, print_table, print_wrapped
 
 MARKED = "[bold]harbour[/bold] :ship: [red] a[1]/b [/]"
 
@@ -31,3 +31,12 @@ def test_a_document_is_one_line_of_json_in_its_own_script(capsys: pytest.Capture
     (line,) = capsys.readouterr().out.splitlines()
     assert "沈安邦" in line
     assert json.loads(line) == {"name": "沈安邦", "about": "two\nlines"}
+
+
+def test_a_long_line_is_broken_at_its_blanks_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [f"a-level-of-a-hyphened-name-{number}" for number in range(40)]
+    print_wrapped(", ".join(ids))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 1
+    assert all(line.startswith("    a-level") and len(line) <= console.width for line in lines)
+    assert " ".join(line.strip() for line in lines) == ", ".join(ids)

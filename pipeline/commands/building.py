@@ -14,6 +14,7 @@ from pipeline.commands.options import ConfigOption, JsonOption, OutOption, RowsO
 from pipeline.config import content_root, read_config
 from pipeline.errors import UsageError
 from pipeline.terminal import console, notes, print_json, print_table
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.plan import Plan
@@ -51,9 +52,8 @@ def build(
     print_table(("stage", "seconds"), [(stage, f"{seconds:.2f}") for stage, seconds in result.stages.items()])
     spent = result.stages.get("expand")
     speed = f", {result.rows / spent:,.0f} rows/s expanded" if spent else ", whose rows stood already"
-    console.print(
-        f"{result.rows:,} personas of {result.seeds:,} seeds{speed}, peak memory {result.peak_rss_mb:,.0f} MB"
-    )
+    made = f"{counted(result.rows, 'persona')} of {counted(result.seeds, 'seed')}"
+    console.print(f"{made}{speed}, peak memory {result.peak_rss_mb:,.0f} MB")
     console.print(result.version_dir)
 
 
@@ -79,7 +79,7 @@ def validate(
     else:
         for fault in sorted(faults):
             console.print(str(fault))
-        console.print(f"{len(faults):,} faults" if faults else "no faults")
+        console.print(counted(len(faults), "fault") if faults else "no faults")
     raise typer.Exit(1 if faults else 0)
 
 
@@ -172,7 +172,7 @@ def import_(
 def _domains(wanted: str | None) -> frozenset[str]:
     """The shipped axes' domains, of which ``wanted`` must be one."""
     from pipeline.axis_files import load_axes
-    from pipeline.documents import nearest
+    from pipeline.wording import nearest
 
     domains = load_axes(content_root() / "seeds" / "axes").codes["domain"]
     if wanted is not None and wanted not in domains:
@@ -235,15 +235,16 @@ def _print_plan(made: "Plan", met: dict[str, dict[str, int]]) -> None:
     headings = ("axis", "levels", "authored → attainable", "attainable → fitted", "furthest from its target")
     print_table(headings, fitted_axes)
     told = [f"{cells['covered']:,} of {cells['feasible']:,} feasible {what}" for what, cells in met.items()]
-    counted = " and ".join(told if met["triples"]["feasible"] else told[:1])
-    console.print(f"plan {made.id}: {counted} covered at {made.base_rows:,} rows, "
-                  f"{made.report['coverage_rows']:,} coverage rows")  # fmt: skip
+    covered = " and ".join(told if met["triples"]["feasible"] else told[:1])
+    console.print(f"plan {made.id}: {covered} covered at {counted(made.base_rows, 'row')}, "
+                  f"{counted(made.report['coverage_rows'], 'coverage row')}")  # fmt: skip
     console.print(f"from {own['from']:,} rows on, a seed has every pair of domain and tone family that it can take; "
                   f"{own['rows']:,} of the coverage rows are for that")  # fmt: skip
     for what, cells in met.items():
         if cells["covered"] < cells["feasible"]:
             missing = cells["feasible"] - cells["covered"]
-            console.print(f"{missing:,} {what} need more rows than {made.base_rows:,}; ask for more to cover them")
+            needing = counted(missing, f"{what.removesuffix('s')} needs", f"{what} need")
+            console.print(f"{needing} more rows than {made.base_rows:,}; ask for more to cover them")
 
 
 @app.command(epilog="Example: personas pair conversations.jsonl")
@@ -264,6 +265,6 @@ def pair(
         return
     for rung, count in by_rung.iter_rows():
         console.print(f"{count:>12,} {rung}")
-    console.print(f"{manifest.paired:,} of {manifest.rows:,} personas paired with {manifest.samples:,} samples; the "
-                  "others are in unmatched/ with the reason")  # fmt: skip
+    console.print(f"{manifest.paired:,} of {counted(manifest.rows, 'persona')} paired with "
+                  f"{counted(manifest.samples, 'sample')}; the others are in unmatched/ with the reason")  # fmt: skip
     console.print(str(version.folder))

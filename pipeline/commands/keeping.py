@@ -10,6 +10,7 @@ from pipeline.commands.options import JsonOption, OutOption, matrix_at
 from pipeline.config import content_root
 from pipeline.errors import UsageError
 from pipeline.terminal import console, print_json
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.quality import Quality
@@ -68,7 +69,7 @@ def verify(
             console.print(fault)
         if quality is not None:
             _print_quality(quality)
-        console.print(f"{what}: {len(faults)} faults" if faults else f"{what}: whole")
+        console.print(f"{what}: {counted(len(faults), 'fault')}" if faults else f"{what}: whole")
     raise typer.Exit(1 if faults else 0)
 
 
@@ -83,12 +84,13 @@ def _print_quality(quality: "Quality") -> None:
     if quality.triples_feasible:
         triples = f"and {quality.triples_covered:,} of {quality.triples_feasible:,} feasible triples "
     if quality.own_seeds:
-        own = (f"{quality.own_seeds:,} seeds lack {quality.own_missed} of the pairs of domain and tone family "
-               "that they can take; ")  # fmt: skip
+        own = (f"{counted(quality.own_seeds, 'seed lacks', 'seeds lack')} {quality.own_missed} of the pairs of domain "
+               "and tone family that they can take; ")  # fmt: skip
     console.print(
-        f"{quality.rows:,} rows; {quality.broken_rules} break a rule, {quality.broken_locks} a lock, "
-        f"{quality.duplicates} occur twice; {quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible "
-        f"pairs {triples}occur; {own}total variation to attainable shares at most {quality.worst_distance:.4f}"
+        f"{counted(quality.rows, 'row')}; {counted(quality.broken_rules, 'breaks', 'break')} a rule, "
+        f"{quality.broken_locks} a lock, {counted(quality.duplicates, 'occurs', 'occur')} twice; "
+        f"{quality.pairs_covered:,} of {quality.pairs_feasible:,} feasible pairs {triples}occur; {own}"
+        f"total variation to attainable shares at most {quality.worst_distance:.4f}"
     )
 
 

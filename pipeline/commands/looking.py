@@ -8,7 +8,9 @@ import typer
 
 from pipeline.commands.options import FrameOption, JsonOption, OutOption, PlanOption, matrix_at
 from pipeline.config import SceneSettings, read_config
-from pipeline.terminal import console, print_json, print_rows
+from pipeline.errors import UsageError
+from pipeline.terminal import console, print_json, print_rows, print_wrapped
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.packs.persona import Persona
@@ -51,7 +53,9 @@ def preview(
     line: Annotated[
         Literal["greeting", "1", "2", "3"], typer.Option("--line", help="The greeting, or an answer of the seed's.")
     ] = "greeting",
-    wav: Annotated[Path | None, typer.Option("--wav", help="Speak it offline, by espeak-ng, into this file.")] = None,
+    wav: Annotated[
+        Path | None, typer.Option("--wav", help="Speak it offline, by espeak-ng, into this .wav file.")
+    ] = None,
     plan: PlanOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -60,6 +64,8 @@ def preview(
     from pipeline.readings.preview import previewed
     from pipeline.speech import spoken, write_wav
 
+    if wav is not None and wav.suffix.lower() != ".wav":
+        raise UsageError(f"--wav {wav}: the ending must be .wav")
     _, persona = _persona(persona_id, SceneSettings(), plan, out)
     shown = previewed(persona, line)
     if wav is not None:
@@ -77,7 +83,10 @@ def preview(
     epilog='Example: personas query "SELECT persona_id, tone, scene FROM personas LIMIT 1000" --to scenes.parquet'
 )
 def query(
-    sql: Annotated[str, typer.Argument(help="polars SQL over the table personas; scene is a column too.")],
+    sql: Annotated[
+        str | None,
+        typer.Argument(help="polars SQL over the table personas; scene is a column too.  Without it: what columns."),
+    ] = None,
     virtual: Annotated[int | None, typer.Option("--virtual", min=1, help="Rows of a matrix never stored.")] = None,
     to: Annotated[Path | None, typer.Option("--to", help="Write it to this .parquet, .csv or .jsonl file.")] = None,
     frame: FrameOption = "deploy",
@@ -85,12 +94,20 @@ def query(
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Query the current matrix, or with --virtual one that is computed while it is read."""
+    """Query the current matrix, or with --virtual one that is computed while it is read.
+
+    Without SQL it lists the columns of the matrix with their levels, for a query and for --where of export.
+    """
     from pipeline.plan_file import read_plan
     from pipeline.query import answer, write_answer
     from pipeline.scenes import with_scenes
     from pipeline.virtual import virtual_matrix
 
+    if sql is None:
+        if to is not None or virtual is not None:
+            raise UsageError("--to and --virtual go with a query; without one, the columns are listed")
+        _list_columns(matrix_at(out).plan() if plan is None else read_plan(plan), as_json)
+        return
     settings = SceneSettings(frame=frame)
     if re.search(r"\bscene\b", sql):
         frozen, seeds = _plan_and_seeds(plan, out)
@@ -108,14 +125,33 @@ def query(
         if as_json:
             print_json({"rows": height, "file": str(to)})
         else:
-            console.print(f"{height:,} rows, {to.stat().st_size / 1e6:,.1f} MB: {to}")
+            console.print(f"{counted(height, 'row')}, {to.stat().st_size / 1e6:,.1f} MB: {to}")
         return
     found = answer(rows, sql)
     if as_json:
         print_json(found.to_dicts())
         return
     print_rows(found, console.width)
-    console.print(f"{found.height:,} rows")
+    console.print(counted(found.height, "row"))
+
+
+def _list_columns(plan: "Plan", as_json: bool) -> None:
+    from pipeline.column_list import listed_columns
+    from pipeline.seed_columns import SEED_COLUMNS
+
+    columns = listed_columns(plan)
+    of_seeds = {name: column.about for name, column in SEED_COLUMNS.items()}
+    if as_json:
+        print_json({"columns": [column._asdict() for column in columns], "seed_columns": of_seeds})
+        return
+    for column in columns:
+        bounds = f"  {column.least} to {column.most}." if column.least is not None else ""
+        console.print(f"{column.name}: {column.about}{bounds}")
+        if column.levels is not None:
+            print_wrapped(", ".join(column.levels))
+    console.print("\nColumns of seeds, which --where of export may name too:")
+    for name, about in of_seeds.items():
+        console.print(f"{name}: {about}")
 
 
 def _plan_and_seeds(plan: Path | None, out: Path | None) -> "tuple[Plan, list[Seed]]":

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="Run settings; default ./personas.toml.")]
 RowsOption = Annotated[int | None, typer.Option("--rows", help="Rows of the matrix.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Folder of plans and versions; default data.")]
+# --out of `export` is the pack, so there the folder has only its second name, which every command takes.
+DATA = "Folder of plans and versions; default data."
+OutOption = Annotated[Path | None, typer.Option("--out", "--data", help=DATA)]
+DataOption = Annotated[Path | None, typer.Option("--data", help=DATA)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
 FrameOption = Annotated[Frame, typer.Option("--frame", help="deploy: before the call; scene: state and situation too.")]
 PlanOption = Annotated[Path | None, typer.Option("--plan", help="A plan file; default the current matrix's.")]

@@ -9,10 +9,11 @@ import typer
 from typer.core import TyperCommand
 
 from pipeline.commands.flow_server import flow_server
-from pipeline.commands.options import JsonOption, matrix_at
+from pipeline.commands.options import DataOption, JsonOption, matrix_at
 from pipeline.config import Audience, Disclosure, Frame, read_config
 from pipeline.errors import UsageError
 from pipeline.terminal import WHOLE_IDS, console, notes, print_json, print_rows
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.choice import Choice
@@ -40,6 +41,8 @@ class _ExportCommand(TyperCommand):
             formatter.write_dl([(name, column.about) for name, column in SEED_COLUMNS.items()])
             formatter.write_paragraph()
             formatter.write("  --where \"age >= 60 AND array_contains(sensitivity, 'faith')\"\n")
+            formatter.write_paragraph()
+            formatter.write_text("`personas query`, without SQL, lists the columns of the matrix with their levels.")
         super().format_epilog(ctx, formatter)
 
 
@@ -88,12 +91,14 @@ def export(
         typer.Option("--audience", help="Who may be listening; default general."),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The vendor's model; default its newest.")] = None,
-    facts: Annotated[bool, typer.Option("--facts", help="Add what can be checked of each persona, as data.")] = False,
+    facts: Annotated[
+        bool, typer.Option("--facts", help="Add what can be checked of each persona, as data, beside its config.")
+    ] = False,
     saved: Annotated[
         str | None, typer.Option("--saved", help="Rebuild the packs of a choice saved in personas.toml.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be exported; write nothing.")] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of plans and versions; default data.")] = None,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Export personas: a folder with pack.json and one session config each, or one file of chat messages.
@@ -185,7 +190,7 @@ def _print_pack(pack: "Exported") -> None:
     from pipeline.packs.targets import TARGETS
 
     unchanged = "" if pack.changed else "; nothing has changed"
-    console.print(f"{pack.personas:,} personas of {pack.seeds:,} seeds, {', '.join(pack.licenses)}{unchanged}")
+    console.print(f"{_of_seeds(pack.personas, pack.seeds)}, {', '.join(pack.licenses)}{unchanged}")
     if not pack.checked and pack.target in TARGETS:
         extra = "agents" if pack.target in {"livekit", "pipecat"} else "check"
         console.print(f"not held against the vendor's types: install persona-matrix[{extra}]")
@@ -203,4 +208,8 @@ def _print_choice(version: "Version", choice: "Choice", as_json: bool) -> None:
     print_rows(shown, WHOLE_IDS)
     for note in choice.notes:
         console.print(note)
-    console.print(f"{shown.height:,} personas of {seeds:,} seeds, {', '.join(owned)}; nothing is written")
+    console.print(f"{_of_seeds(shown.height, seeds)}, {', '.join(owned)}; nothing is written")
+
+
+def _of_seeds(personas: int, seeds: int) -> str:
+    return f"{counted(personas, 'persona')} of {counted(seeds, 'seed')}"

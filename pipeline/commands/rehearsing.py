@@ -4,13 +4,15 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from pipeline.commands.options import JsonOption
 from pipeline.errors import EXIT_INTERRUPTED, UsageError
 from pipeline.terminal import console, print_json, print_table
+from pipeline.wording import counted
 
 if TYPE_CHECKING:
     from pipeline.rehearsal import Report
@@ -20,7 +22,21 @@ REASONS_SHOWN = 20  # of a rehearsal's rejections
 app = typer.Typer()
 
 
-@app.command(epilog="Example: personas rehearse pack --url wss://api.openai.com --key-env OPENAI_API_KEY")
+class _RehearseCommand(TyperCommand):
+    """Its help lists the targets whose packs can be rehearsed."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from pipeline.packs.targets import TARGETS
+
+        with formatter.section("Packs for these targets, which are spoken over a WebSocket"):
+            formatter.write_dl([(name, target.about) for name, target in TARGETS.items() if target.socket is not None])
+        super().format_epilog(ctx, formatter)
+
+
+@app.command(
+    cls=_RehearseCommand,
+    epilog="Example: personas rehearse pack --url wss://api.openai.com --key-env OPENAI_API_KEY",
+)
 def rehearse(
     pack: Annotated[Path | None, typer.Argument(help="A pack: a folder or a .zip file.")] = None,
     url: Annotated[str | None, typer.Option("--url", help="The server's ws:// or wss:// address.")] = None,
@@ -108,10 +124,10 @@ def _print_rehearsal(found: "Report") -> None:
     for reason, times in list(found.rejected.items())[:REASONS_SHOWN]:
         console.print(f"{times:>7,} rejected: {reason}")
     if len(found.rejected) > REASONS_SHOWN:
-        console.print(f"… and {len(found.rejected) - REASONS_SHOWN:,} reasons more; --report FILE writes all")
+        console.print(f"… and {counted(len(found.rejected) - REASONS_SHOWN, 'more reason')}; --report FILE writes all")
     if found.budget_ms is not None:
         console.print(f"{found.within_budget:,} of {found.sessions:,} stood within {found.budget_ms:g} ms, "
                       "connect and accept together")  # fmt: skip
     early = f", interrupted after {found.finished:,}" if found.interrupted else ""
     rate = f"; {found.sessions_per_s:,} a second" if found.accepted else ""
-    console.print(f"{found.accepted:,} of {found.sessions:,} sessions accepted{early}{rate}")
+    console.print(f"{found.accepted:,} of {counted(found.sessions, 'session')} accepted{early}{rate}")

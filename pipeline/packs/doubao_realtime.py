@@ -8,10 +8,10 @@ StartSession 100, UpdateConfig 201, SayHello 300.
 import re
 
 from pipeline.errors import Fault
-from pipeline.packs.openai_realtime import speaking_speed
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
 from pipeline.packs.shortening import joined
+from pipeline.packs.speaking_rate import usual_rate
 from pipeline.packs.target import Document, Limit, Target
 from pipeline.packs.voices import VendorVoice, VoiceTable
 from pipeline.scene_parts import GAP
@@ -58,7 +58,7 @@ def start_session(persona: Persona, model: str = "1.2.1.1") -> Document:
                 "format": "pcm_s16le",
                 "sample_rate": 24000,
                 # Both are per cent above or below the ordinary: 100 is double, -50 half.
-                "speech_rate": round(100 * (speaking_speed(persona) - 1)),
+                "speech_rate": round(100 * (usual_rate(persona.seed) - 1)),
                 "loudness_rate": LOUDNESS_STEP * persona.energy,
             },
         },
@@ -124,7 +124,7 @@ TARGET = Target(
     faults=faults,
     instructions=instructions,
     not_expressed=(
-        "pitch as a number",
+        "steps of pace and pitch as numbers",
         "noise reduction and how loud speech must be to be heard",
         "a pause shorter than 500 ms",
         "an old voice, and accent beyond the choice of voice",

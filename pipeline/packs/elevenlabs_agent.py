@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.errors import Fault
-from pipeline.packs.openai_realtime import speaking_speed
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
+from pipeline.packs.speaking_rate import speaking_rate
 from pipeline.packs.target import Document, Target
 from pipeline.packs.voices import VendorVoice, VoiceTable
 
@@ -122,7 +122,7 @@ def _config(persona: Persona, model: str) -> dict[str, Any]:
         "model_id": ENGLISH_ALONE if english else model,
         "voice_id": VOICES.choose(seed),
         "stability": round(USUAL_STABILITY - STABILITY_A_HUNDREDTH * persona.tone.arousal, 2),
-        "speed": min(max(speaking_speed(persona), SLOWEST), FASTEST),
+        "speed": min(max(speaking_rate(persona), SLOWEST), FASTEST),
     }
     if model == EXPRESSIVE and persona.tone.family in TAGS:
         tts |= {"expressive_mode": True, "suggested_audio_tags": [{"tag": TAGS[persona.tone.family]}]}

@@ -191,9 +191,9 @@ TARGET = Target(
 import json
 from google import genai""",
     client="""\
-connect, greeting = json.load(open("{config}"))["connect"], json.load(open("{during}"))["greeting"]["clientContent"]
+connect, greeting = json.load(open("{config}"))["connect"], json.load(open("{during}"))["greeting"]
 async with genai.Client(http_options={{"api_version": "v1beta"}}).aio.live.connect(**connect) as session:
-    await session.send_client_content(turns=greeting["turns"], turn_complete=True)""",
+    if greeting: await session.send_client_content(turns=greeting["clientContent"]["turns"], turn_complete=True)""",
     models=MODELS,
     voices=VOICES,
     greeting=greeting,

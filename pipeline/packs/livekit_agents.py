@@ -133,7 +133,7 @@ TARGET = Target(
     faults=faults,
     instructions=instructions,
     not_expressed=(
-        "pitch and energy as numbers",
+        "steps of pace, pitch and energy as numbers",
         "timbre and accent beyond the choice of voice",
         "the voice of a pipeline of text-to-speech",
     ),

@@ -2,16 +2,18 @@
 
 from typing import TYPE_CHECKING
 
+from pipeline.wording import counted
+
 if TYPE_CHECKING:
     from pipeline.packs.pack import Pack
 
 Owners = dict[str, dict[str, set[str]]]  # licence to author to ids of their texts
 
 
-def readme(pack: "Pack", imports: str, client: str, count: int, reading: bool = False) -> str:
+def readme(pack: "Pack", imports: str, client: str, count: int, reading: bool = False, left_to_app: str = "") -> str:
     """``client``: lines for the vendor's own client, in which {model}, {config}, {during} and {file} are replaced.
 
-    ``reading``: whether the files of during/ have one.
+    ``reading``: whether the files of during/ have one.  ``left_to_app``: as in Target.
     """
     first = pack.personas[0].files if pack.personas else ()
     paths = {file.path.split("/")[0]: file.path for file in first}
@@ -20,7 +22,7 @@ def readme(pack: "Pack", imports: str, client: str, count: int, reading: bool = 
         file=pack.files[0].path if pack.files else "",
     )  # fmt: skip
     lines = [
-        f"# {count:,} personas for {pack.target}",
+        f"# {counted(count, 'persona')} for {pack.target}",
         "",
         f"Made from the plan {pack.plan}{f' for the model {pack.model}' if pack.model else ''}. In the vendor's own "
         "client:",
@@ -49,6 +51,8 @@ def readme(pack: "Pack", imports: str, client: str, count: int, reading: bool = 
     if "facts" in paths:
         lines += ["`facts/` has what can be checked of each persona: an answer may be held against it.", ""]
     lines += [f"This format has no place for: {'; '.join(pack.not_expressed)}.", ""]
+    if left_to_app:
+        lines += [left_to_app, ""]
     if pack.limit:
         lines += [f"Instructions may take {pack.limit}. What was left out is in `pack.json`, `left_out`.", ""]
     lines += ["Whose the texts are is in `ATTRIBUTION.md`; `personas verify` holds every byte against `pack.json`.", ""]

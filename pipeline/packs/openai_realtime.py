@@ -7,6 +7,7 @@ official SDK.  The voice is fixed once it has spoken; the model is chosen when t
 from pipeline.errors import Fault
 from pipeline.packs.persona import Persona
 from pipeline.packs.sdk_types import sdk_faults
+from pipeline.packs.speaking_rate import usual_rate
 from pipeline.packs.target import Document, Limit, Socket, Target
 from pipeline.packs.voices import VendorVoice, VoiceTable
 
@@ -31,9 +32,6 @@ VOICES = VoiceTable(
 EAGERNESS = {"jumps-in": "high", "back-channels": "auto", "waits": "low", "leaves-silence": "low"}
 # far_field is for a microphone across the room: a car's or a kitchen's loudspeaker.
 FAR_FIELD = frozenset({"car", "kitchen"})
-# The API takes 0.25 to 1.5.  A usual pace of 0.88 to 1.12 and a step of 4 % are clearly heard and never a caricature.
-USUAL_SPEED = {"very slow": 0.88, "slow": 0.94, "medium": 1.0, "fast": 1.06, "very fast": 1.12}
-SPEED_STEP = 0.04
 
 
 def session_update(persona: Persona, model: str = "") -> Document:
@@ -59,18 +57,11 @@ def session_update(persona: Persona, model: str = "") -> Document:
                 "output": {
                     "format": {"type": "audio/pcm", "rate": 24000},
                     "voice": VOICES.choose(persona.seed),
-                    "speed": speaking_speed(persona),
+                    "speed": usual_rate(persona.seed),
                 },
             },
         },
     }
-
-
-def speaking_speed(persona: Persona) -> float:
-    """Times the vendor's ordinary speed: the person's usual, and the steps of the tone and the row."""
-    voice = persona.seed.voice
-    usual = USUAL_SPEED[voice.pace] if voice is not None else 1.0
-    return round(usual * (1 + SPEED_STEP * persona.pace), 2)
 
 
 def greeting(persona: Persona) -> Document | None:
@@ -132,14 +123,16 @@ TARGET = Target(
     export=session_update,
     faults=faults,
     instructions=instructions,
-    not_expressed=("pitch and energy as numbers", "timbre and accent beyond the choice of voice"),
+    not_expressed=("steps of pace, pitch and energy as numbers", "timbre and accent beyond the choice of voice"),
     imports="""\
 import json
 from openai import AsyncOpenAI""",
     client="""\
 async with AsyncOpenAI().realtime.connect(model="{model}") as connection:
-    await connection.send(json.load(open("{config}")))
-    await connection.send(json.load(open("{during}"))["greeting"])""",
+    for event in filter(None, [json.load(open("{config}")), json.load(open("{during}"))["greeting"]]):
+        await connection.send(event)""",
+    left_to_app="What the user says is not asked for as text: a transcription is another model's work, charged beside. "
+    "An app that shows it adds `audio.input.transcription` to the session, with a `model` such as `gpt-transcribe`.",
     models=("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2", "gpt-realtime-1.5", "gpt-realtime"),
     limit=Limit(16_384, "tokens", "the SDK's docstring of a session's instructions"),
     voices=VOICES,

@@ -239,7 +239,8 @@ def _packed(folder: Path, order: Order, target: Target, personas: Iterable[Perso
         personas=tuple(packing.personas),
         files=files,
     )
-    usage = readme(pack, target.imports, target.client, len(pack.personas), reading=target.reading is not None)
+    usage = readme(pack, target.imports, target.client, len(pack.personas), reading=target.reading is not None,
+                   left_to_app=target.left_to_app)  # fmt: skip
     return write_pack_file(folder, pack, usage, attribution(packing.owners))
 
 

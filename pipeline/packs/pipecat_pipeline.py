@@ -110,16 +110,20 @@ TARGET = Target(
     export=settings,
     faults=faults,
     instructions=instructions,
-    not_expressed=("pitch and energy as numbers", "timbre and accent beyond the voice", "the voice of a text pipeline"),
+    not_expressed=(
+        "steps of pace, pitch and energy as numbers",
+        "timbre and accent beyond the voice",
+        "the voice of a text pipeline",
+    ),
     imports="""\
 import json
 from pipecat.frames.frames import LLMMessagesAppendFrame
 from pipecat.services.openai.realtime.events import SessionProperties
-from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService""",
+from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService as Service""",
     client="""\
-properties = SessionProperties(**json.load(open("{config}"))["session_properties"])
-llm = OpenAIRealtimeLLMService(api_key=key, settings=OpenAIRealtimeLLMService.Settings(session_properties=properties))
-await task.queue_frame(LLMMessagesAppendFrame(**json.load(open("{during}"))["greeting"]["LLMMessagesAppendFrame"]))""",
+properties, greeting = json.load(open("{config}"))["session_properties"], json.load(open("{during}"))["greeting"]
+llm = Service(api_key=key, settings=Service.Settings(session_properties=SessionProperties(**properties)))
+if greeting: await task.queue_frame(LLMMessagesAppendFrame(**greeting["LLMMessagesAppendFrame"]))""",
     models=MODELS,
     limit=openai_realtime.TARGET.limit,
     voices=openai_realtime.VOICES,

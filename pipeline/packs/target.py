@@ -57,6 +57,7 @@ class Target:
     not_expressed: tuple[str, ...]  # what of a persona the format has no place for
     imports: str  # what those lines need
     client: str  # three lines that use the first config of a pack in the vendor's own client
+    left_to_app: str = ""  # what a config leaves open, and how an app that wants it says so
     models: tuple[str, ...] = ("",)  # the first is the default
     also_called: Mapping[str, str] = field(default_factory=dict)  # what people call a model, to the vendor's own id
     limit: Limit | None = None

@@ -6,14 +6,9 @@ from typing import Any, NamedTuple
 from pipeline.direction import Reading, directed
 from pipeline.errors import UsageError
 from pipeline.packs.persona import Persona
-from pipeline.seeds import Lang, Seed
+from pipeline.seeds import Lang
 
 LOCALE: dict[Lang, str] = {"en": "en-US", "zh": "zh-CN"}
-# How fast somebody speaks of themselves, against the synthesiser's own speed.  The extremes stay inside what a listener
-# takes for one person's habit: a fifth slower, a fifth quicker.
-USUAL_SPEED = {"very slow": 0.8, "slow": 0.9, "medium": 1.0, "fast": 1.1, "very fast": 1.2}
-
-
 GREETING = "greeting"
 
 
@@ -40,7 +35,7 @@ def _read(persona: Persona) -> Iterator[SpokenLine]:
     def read(text: str, they: str | None, *, provoked: bool = False) -> Reading:
         return directed(
             text, persona.seed.lang, persona.tone, persona.row["cue"], persona.pace, persona.energy, persona.pitch,
-            they=they, provoked=provoked,
+            domain=persona.row["domain"], they=they, provoked=provoked,
         )  # fmt: skip
 
     if persona.greeting is not None:
@@ -49,11 +44,6 @@ def _read(persona: Persona) -> Iterator[SpokenLine]:
     for number, (they, you) in enumerate(((each.they, each.you) for each in exchanges), 1):
         # The last is a provocation in every seed that this project's own check has passed.
         yield SpokenLine(str(number), read(you, they, provoked=number == len(exchanges)))
-
-
-def usual_speed(seed: Seed) -> float:
-    """1 is the synthesiser's own; a seed that tells no pace speaks at it."""
-    return 1.0 if seed.voice is None else USUAL_SPEED[seed.voice.pace]
 
 
 def reading_document(persona: Persona, written: Callable[[Reading], dict[str, Any]]) -> dict[str, Any]:

@@ -14,14 +14,13 @@ from pipeline.config import content_root
 from pipeline.direction import Cue, Pause, Reading, Said
 from pipeline.errors import Fault
 from pipeline.packs.persona import Persona
-from pipeline.readings.lines import LOCALE, reading_document, usual_speed
+from pipeline.packs.speaking_rate import stepped, usual_rate
+from pipeline.readings.lines import LOCALE, reading_document
 
 if TYPE_CHECKING:
     from xmlschema import XMLSchema
 
 NAMESPACE = "http://www.w3.org/2001/10/synthesis"
-# Two steps of pace are "about a third", as the wordings of the axis say it.
-RATE = {-2: 0.67, -1: 0.85, 0: 1.0, 1: 1.15, 2: 1.33}
 PITCH = {-2: "-4st", -1: "-2st", 1: "+2st", 2: "+4st"}  # two semitones are heard as higher, six as somebody else
 VOLUME = {-2: "x-soft", -1: "soft", 1: "loud", 2: "x-loud"}
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no sound, and no place in XML 1.0
@@ -29,14 +28,14 @@ NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # n
 
 def ssml(reading: Reading, usual: float = 1.0) -> str:
     """An SSML 1.1 document; ``usual`` is the person's own speed against the synthesiser's."""
-    rate = f"{round(100 * usual * RATE[reading.pace])}%"
-    spoken = prosody(reading, rate, spoken_pieces(reading, emphasis=True))
+    rate = f"{stepped(usual, reading.pace):.0%}"
+    spoken = prosody(rate, PITCH.get(reading.pitch), VOLUME.get(reading.energy), spoken_pieces(reading, emphasis=True))
     return f'<speak version="1.1" xmlns="{NAMESPACE}" xml:lang="{LOCALE[reading.lang]}">{spoken}</speak>'
 
 
 def ssml_reading(persona: Persona) -> dict[str, Any]:
     """Greeting and exchanges as SSML documents; for Target.reading."""
-    usual = usual_speed(persona.seed)
+    usual = usual_rate(persona.seed)
     return reading_document(persona, lambda reading: {"ssml": ssml(reading, usual)})
 
 
@@ -66,9 +65,9 @@ def _schema() -> "XMLSchema":
     return XMLSchema(str(content_root() / "schemas" / "ssml" / "synthesis.xsd"))
 
 
-def prosody(reading: Reading, rate: str, spoken: str) -> str:
-    """``spoken`` at the rate, pitch and volume of the reading; what is the voice's own is left unsaid."""
-    values = {"rate": rate, "pitch": PITCH.get(reading.pitch), "volume": VOLUME.get(reading.energy)}
+def prosody(rate: str, pitch: str | None, volume: str | None, spoken: str) -> str:
+    """``spoken`` at that rate, pitch and volume; what is the voice's own is left unsaid."""
+    values = {"rate": rate, "pitch": pitch, "volume": volume}
     told = "".join(f" {name}={quoteattr(value)}" for name, value in values.items() if value is not None)
     return f"<prosody{told}>{spoken}</prosody>"
 

@@ -13,8 +13,9 @@ from typing import Any
 from pipeline.direction import Cue, Direction, Reading, Said, sentences
 from pipeline.errors import Fault
 from pipeline.packs.persona import Persona
+from pipeline.packs.speaking_rate import usual_rate
 from pipeline.readings.editx import editx
-from pipeline.readings.lines import reading_document, usual_speed
+from pipeline.readings.lines import reading_document
 from pipeline.scene_parts import GAP
 from pipeline.schema_check import schema_faults
 from pipeline.seeds import Lang
@@ -61,7 +62,7 @@ def stepaudio_instruction(persona: Persona) -> str:
 
 def stepaudio_reading(persona: Persona, voice: str) -> dict[str, Any]:
     """Greeting and exchanges as requests to StepAudio 2.5 TTS in ``voice``, and as text for Step-Audio-EditX."""
-    instruction, speed = stepaudio_instruction(persona), usual_speed(persona.seed)
+    instruction, speed = stepaudio_instruction(persona), usual_rate(persona.seed)
     return reading_document(
         persona,
         lambda reading: {

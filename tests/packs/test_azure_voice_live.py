@@ -3,6 +3,7 @@ import typing
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
+from xml.etree import ElementTree
 
 import azure.ai.voicelive.models as sdk
 import pytest
@@ -13,20 +14,15 @@ from pipeline.axes import Axes
 from pipeline.config import content_root
 from pipeline.packs.azure_voice_live import (
     MODELS,
-    STYLES,
-    STYLES_OF_FAMILY,
     SURE_OF_THE_END,
     TARGET,
-    VOICES,
     event_faults,
     faults,
     greeting,
     session_update,
-    style_of,
 )
 from pipeline.packs.openai_realtime import system_item
 from pipeline.schema_check import validator
-from pipeline.seeds import Seed
 from tests.golden_content import golden_seeds
 from tests.packs.personas import golden_persona
 
@@ -37,12 +33,6 @@ TEXT_MODEL = "gpt-4.1"
 @pytest.fixture
 def update() -> Document:
     return session_update(golden_persona())
-
-
-def spoken(of: int = 0, **voice: str) -> Seed:
-    seed = golden_seeds()[of]
-    assert seed.voice is not None
-    return seed.model_copy(update={"voice": seed.voice.model_copy(update=voice)})
 
 
 def test_it_is_the_flat_shape_with_an_azure_voice(update: Document) -> None:
@@ -160,48 +150,18 @@ def test_noise_is_suppressed_where_it_is_and_echo_where_a_loudspeaker_is(
     assert faults(document, MODELS[0]) == []
 
 
-@pytest.mark.parametrize(
-    ("usual", "tone", "pace", "energy", "heard"),
-    [
-        ("medium", "clear-even", 0, 0, ("1.00", "+0%", "80")),
-        ("medium", "clear-even", 1, 1, ("1.04", "+0%", "90")),
-        ("slow", "steady-low", -1, -1, ("0.86", "-3%", "60")),
-        ("very fast", "clear-even", 0, 0, ("1.12", "+0%", "80")),
-    ],
-)
-def test_a_step_of_pace_pitch_or_energy_is_heard_and_not_shouted(
-    usual: str, tone: str, pace: int, energy: int, heard: tuple[str, str, str]
-) -> None:
-    persona = golden_persona(seed=spoken(pace=usual), tone=tone, pace=pace, energy=energy)
-    document = session_update(persona)
-    voice = document["session"]["voice"]
-    assert (voice["rate"], voice["pitch"], voice["volume"]) == heard
-    assert faults(document, MODELS[0]) == []
-
-
-@pytest.mark.parametrize(
-    ("tone", "voice", "style"),
-    [
-        ("warm-close", "en-US-JennyNeural", "friendly"),
-        ("warm-close", "zh-CN-XiaohanNeural", "gentle"),
-        ("warm-close", "zh-CN-YunjianNeural", None),
-        ("grave-low", "en-US-SerenaMultilingualNeural", "serious"),
-        ("grave-low", "en-US-AriaNeural", None),
-        ("teasing-light", "en-US-AriaNeural", "cheerful"),
-        ("mock-solemn", "en-US-AriaNeural", "chat"),
-        ("brisk-clear", "zh-CN-XiaoxiaoNeural", None),
-    ],
-)
-def test_a_tone_is_the_nearest_style_the_voice_has(axes: Axes, tone: str, voice: str, style: str | None) -> None:
-    assert style_of(axes.tone[axes.codes["tone"][tone]], voice) == style
-
-
-def test_every_shipped_level_has_a_setting_and_every_voice_its_styles(axes: Axes) -> None:
-    assert {family.id for family in axes.families} == STYLES_OF_FAMILY.keys()
+def test_every_shipped_level_of_turn_taking_has_a_setting(axes: Axes) -> None:
     assert {level.id for level in axes.levels["turn_taking"]} == SURE_OF_THE_END.keys()
-    assert {voice.id for voice in VOICES.voices} == STYLES.keys()
-    wanted = set().union(*STYLES_OF_FAMILY.values())
-    assert set().union(*STYLES.values()) == wanted
+
+
+def test_a_session_and_its_reading_have_one_voice(update: Document) -> None:
+    voice = update["session"]["voice"]
+    assert TARGET.reading is not None
+    for line in TARGET.reading(golden_persona())["lines"]:
+        root = ElementTree.fromstring(line["ssml"])
+        (prosody,) = root.iter("{http://www.w3.org/2001/10/synthesis}prosody")
+        assert prosody.attrib == {name: voice[name] for name in ("rate", "pitch", "volume")}
+        assert root[0].attrib == {"name": voice["name"]}
 
 
 def beta_voice(session: Document) -> None:

@@ -91,14 +91,14 @@ def test_who_leaves_more_silence_waits_longer_and_never_less_than_the_vendor_can
 @pytest.mark.parametrize(
     ("usual", "pace", "energy", "rate", "loudness"),
     [
-        ("medium", 0, 0, -4, -12),  # steady-low implies a step slower and softer
+        ("medium", 0, 0, 0, -12),  # steady-low implies a step slower, which its words say, and softer
         ("medium", 1, 1, 0, 0),
-        ("medium", -1, -1, -8, -24),
-        ("very slow", -1, 0, -19, -12),
-        ("very fast", 1, 1, 12, 0),
+        ("medium", -1, -1, 0, -24),
+        ("very slow", -1, 0, -20, -12),
+        ("very fast", 1, 1, 20, 0),
     ],
 )
-def test_pace_and_energy_are_per_cents_that_are_heard_and_no_more(
+def test_usual_pace_and_energy_are_per_cents_that_are_heard_and_no_more(
     usual: str, pace: int, energy: int, rate: int, loudness: int
 ) -> None:
     seed = golden_persona().seed

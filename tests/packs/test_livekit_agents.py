@@ -31,7 +31,7 @@ def test_the_agent_its_session_and_its_model_are_made_from_it(document: Document
 
     model, session = asyncio.run(made())
     options = model._opts
-    assert (options.model, options.voice, options.speed) == ("gpt-realtime-2.1", "sage", 0.86)
+    assert (options.model, options.voice, options.speed) == ("gpt-realtime-2.1", "sage", 0.9)
     assert (options.modalities, options.turn_detection) == (["audio"], heard)
     assert options.input_audio_noise_reduction is not None
     assert options.input_audio_noise_reduction.type == "far_field"

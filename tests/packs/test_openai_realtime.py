@@ -1,8 +1,10 @@
 import json
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from openai.types.realtime import AudioTranscription
 
 from pipeline.axes import Axes
 from pipeline.packs.openai_realtime import (
@@ -15,8 +17,6 @@ from pipeline.packs.openai_realtime import (
     session_update,
     system_item,
 )
-from pipeline.seeds import Seed
-from tests.golden_content import golden_seeds
 from tests.packs.personas import golden_persona
 
 Document = dict[str, Any]
@@ -68,35 +68,6 @@ def test_a_loudspeaker_across_the_room_is_heard_as_far(environment: str, noise: 
 def test_every_shipped_level_has_a_setting(axes: Axes) -> None:
     assert {level.id for level in axes.levels["turn_taking"]} <= set(EAGERNESS)
     assert {level.id for level in axes.levels["environment"]} >= FAR_FIELD
-
-
-def spoken(usual: str | None) -> Seed:
-    seed = golden_seeds()[0]
-    voice = None if usual is None or seed.voice is None else seed.voice.model_copy(update={"pace": usual})
-    return seed.model_copy(update={"voice": voice})
-
-
-@pytest.mark.parametrize(
-    ("usual", "tone", "step", "speed"),
-    [
-        ("medium", "clear-even", 0, 1.0),
-        ("medium", "clear-even", 1, 1.04),
-        ("medium", "clear-even", -1, 0.96),
-        ("medium", "steady-low", -1, 0.92),
-        ("slow", "steady-low", -1, 0.86),
-        ("very slow", "clear-even", 0, 0.88),
-        ("fast", "clear-even", 0, 1.06),
-        ("very fast", "clear-even", 1, 1.16),
-        (None, "clear-even", 0, 1.0),
-        (None, "steady-low", 0, 0.96),
-    ],
-)
-def test_speed_is_the_person_s_usual_and_the_steps_of_tone_and_row(
-    usual: str | None, tone: str, step: int, speed: float
-) -> None:
-    document = session_update(golden_persona(seed=spoken(usual), tone=tone, pace=step))
-    assert document["session"]["audio"]["output"]["speed"] == pytest.approx(speed)
-    assert faults(document) == []
 
 
 def beta_shape(document: Document) -> None:
@@ -188,3 +159,13 @@ def test_a_reminder_without_text_is_a_fault_although_the_types_let_it_pass() -> 
 def test_a_voice_of_the_app_s_own_is_accepted(update: Document) -> None:
     update["session"]["audio"]["output"]["voice"] = {"id": "voice_1234"}
     assert faults(update) == []
+
+
+def test_the_transcription_that_a_readme_leaves_to_the_app_is_one_the_vendor_takes() -> None:
+    place, model = re.findall("`(.+?)`", TARGET.left_to_app)[0::2]
+    document = session_update(golden_persona())
+    assert "transcription" not in document["session"]["audio"]["input"]
+    assert place == "audio.input.transcription"
+    assert model in get_args(get_args(AudioTranscription.model_fields["model"].annotation)[1])
+    document["session"]["audio"]["input"]["transcription"] = {"model": model, "languages": ["en"]}
+    assert faults(document) == []

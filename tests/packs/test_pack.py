@@ -1,10 +1,15 @@
 import ast
+import asyncio
+import builtins
 import hashlib
 import json
+import os
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -355,6 +360,51 @@ def test_the_notices_say_how_to_use_it_and_whose_it_is(target: str, tmp_path: Pa
     assert "orla-keane, shen-anbang" in owners
     assert ("`reading`" in usage) == (TARGETS[target].reading is not None)
     assert "{" not in usage.replace(usage.split("```")[1], "")
+
+
+class Anything:
+    """Stands for all that a vendor's client has, and keeps what it is called with."""
+
+    def __init__(self) -> None:
+        self.given: list[Any] = []
+
+    def __getattr__(self, name: str) -> "Anything":
+        return self
+
+    def __call__(self, *arguments: Any, **named: Any) -> "Anything":
+        self.given += [*arguments, *named.values()]
+        return self
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+    async def __aenter__(self) -> "Anything":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # three lines have no room to close a file
+@pytest.mark.parametrize("greets", [True, False])
+@pytest.mark.parametrize("target", sorted(name for name, target in TARGETS.items() if '["greeting"]' in target.client))
+def test_the_lines_of_a_readme_run_whether_or_not_the_persona_speaks_first(
+    target: str, greets: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = golden_seeds()[0] if greets else golden_seeds()[0].model_copy(update={"greeting": None})
+    write_pack(tmp_path, Order(target, "plan", SETTINGS), [golden_persona(seed=seed)])
+    imports, client = (tmp_path / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0].split("\n\n")
+    code = compile(client, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    vendor = Anything()
+    for name in re.findall(r'environ\["(\w+)"\]', client):
+        monkeypatch.setenv(name, "key")
+    monkeypatch.chdir(tmp_path)
+    ran = eval(code, dict.fromkeys(code.co_names, vendor) | vars(builtins) | {"json": json, "os": os})
+    asyncio.run(ran)
+    assert None not in vendor.given
+    told = [json.dumps(given) for given in vendor.given if not isinstance(given, Anything)]
+    greeting = [one for one in told if "Ferry. Wind" in one and "You are Orla Keane" not in one]
+    assert len(greeting) == greets
 
 
 @pytest.mark.parametrize("target", sorted({*TARGETS} - {"open-webui", "prompts-csv", "covo-audio"}))

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from pipeline.direction import Cue, Direction, directed, shipped_directions
 from pipeline.errors import UsageError
+from pipeline.packs.azure_voices import AzureVoice
 from pipeline.packs.persona import Persona
+from pipeline.packs.speaking_rate import USUAL_RATE
 from pipeline.readings import editx as editx_module
 from pipeline.readings import stepaudio as stepaudio_module
-from pipeline.readings.azure import STYLES_OF_FAMILY, STYLES_OF_VOICE, azure_reading, azure_ssml, azure_style
+from pipeline.readings.azure import azure_reading, azure_ssml
 from pipeline.readings.editx import editx
-from pipeline.readings.lines import USUAL_SPEED, spoken_line
+from pipeline.readings.lines import spoken_line
 from pipeline.readings.preview import previewed
 from pipeline.readings.ssml import ssml, ssml_faults, ssml_problems, ssml_reading
 from pipeline.readings.stepaudio import (
@@ -41,7 +43,10 @@ HOSTILE = [
     "你别闹（笑）了，[Laughter]（压低声音）</prosody>走吧<audio src='x'/>。",
     "]]> <!-- ((nested)) [[ph@n]] &lt; &amp;amp; ﹙small﹚ ［wide］",
 ]
-AZURE = {"en": "en-US-AriaNeural", "zh": "zh-CN-YunxiNeural"}
+AZURE = {
+    "en": AzureVoice("en-US-AriaNeural", "cheerful", "1.15", "+3%", "90"),
+    "zh": AzureVoice("zh-CN-YunxiNeural", None, "1.00", "+0%", "80"),
+}
 PERSONAS = ["orla-keane", "shen-anbang"]
 Document = dict[str, Any]
 tone_of = st.sampled_from(AXES.tone)
@@ -74,8 +79,8 @@ def test_without_its_marks_every_notation_gives_the_words_back(
 )
 def test_what_looks_like_a_mark_in_a_line_never_is_one(text: str, lang: Lang) -> None:
     reading = directed(text, lang, TONES["steady-low"], "mm-hum", 1, 1, 1, they="Which?")
-    assert spoken(ssml(reading)) == spoken(azure_ssml(reading, "x")) == text
-    assert ssml_problems(ssml(reading)) == ssml_problems(azure_ssml(reading, "x")) == []
+    assert spoken(ssml(reading)) == spoken(azure_ssml(reading, AZURE[lang])) == text
+    assert ssml_problems(ssml(reading)) == ssml_problems(azure_ssml(reading, AZURE[lang])) == []
     assert "9s" not in {element.get("time") for element in ElementTree.fromstring(ssml(reading)).iter()}
 
     ours = [mark.text for mark in reading.marks if isinstance(mark, Direction | Cue)]
@@ -132,27 +137,20 @@ def test_ssml_says_the_steps_as_prosody(steps: tuple[int, int, int], attributes:
     assert root.attrib == {"version": "1.1", "{http://www.w3.org/XML/1998/namespace}lang": "en-US"}
 
 
-def test_somebody_slow_of_themselves_is_slow_in_every_notation() -> None:
+def test_somebody_slow_of_themselves_is_slow_in_ssml_and_for_stepaudio() -> None:
     reading = directed("坐吧。", "zh", TONES["deadpan"], "none", -1, 0, 0)
-    assert 'rate="68%"' in ssml(reading, USUAL_SPEED["very slow"])
-    assert 'rate="-32%"' in azure_ssml(reading, AZURE["zh"], USUAL_SPEED["very slow"])
-    (request,) = stepaudio_requests(reading, "v", "慢一点。", USUAL_SPEED["very slow"])
+    assert 'rate="68%"' in ssml(reading, USUAL_RATE["very slow"])
+    (request,) = stepaudio_requests(reading, "v", "慢一点。", USUAL_RATE["very slow"])
     assert request["speed"] == 0.8
 
 
-@pytest.mark.parametrize("family", STYLES_OF_FAMILY)
-def test_azure_writes_a_style_only_where_the_voice_has_it(family: str) -> None:
-    for voice, styles in STYLES_OF_VOICE.items():
-        style = azure_style(family, voice)
-        assert style is None or style in styles
-    tone = next(tone for tone in AXES.tone if tone.family == family)
-    plain = azure_ssml(directed("Sit down.", "en", tone, "none", 0, 0, 0), "en-US-EmmaNeural")
-    assert "express-as" not in plain
-    assert '<voice name="en-US-EmmaNeural"><prosody' in plain
-
-
-def test_every_family_of_tones_has_azure_styles() -> None:
-    assert set(STYLES_OF_FAMILY) == {family.id for family in AXES.families}
+def test_azure_s_voice_is_written_with_all_that_it_has() -> None:
+    reading = directed("Sit down.", "en", TONES["deadpan"], "none", 0, 0, 0)
+    assert azure_ssml(reading, AZURE["en"]).split(">", 1)[1] == (
+        '<voice name="en-US-AriaNeural"><mstts:express-as style="cheerful">'
+        '<prosody rate="1.15" pitch="+3%" volume="90">Sit down.</prosody></mstts:express-as></voice></speak>'
+    )
+    assert "express-as" not in azure_ssml(reading, AZURE["zh"])
 
 
 def long_line(sentence: str, lang: Lang) -> Any:
@@ -202,12 +200,22 @@ def test_a_persona_s_reading_has_its_greeting_and_exchanges(of: str) -> None:
     persona = golden_persona(of)
     seed = persona.seed
     wanted = [("greeting", seed.greeting)] + [(str(n), e.you) for n, e in enumerate(seed.exchanges, 1)]
-    for document in (stepaudio_reading(persona, "linjiajiejie"), ssml_reading(persona), azure_reading(persona, "v")):
+    for document in (stepaudio_reading(persona, "linjiajiejie"), ssml_reading(persona), azure_reading(persona)):
         assert document["persona_id"] == persona.id
         assert [(line["line"], line["text"]) for line in document["lines"]] == wanted
     assert stepaudio_faults(stepaudio_reading(persona, "linjiajiejie")) == []
     assert ssml_faults(ssml_reading(persona)) == []
-    assert ssml_faults(azure_reading(persona, AZURE[seed.lang])) == []
+    assert ssml_faults(azure_reading(persona)) == []
+
+
+def test_a_greeting_in_an_emergency_does_not_open_with_a_smile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Persona, "tone", TONES["warm-sunny"])
+    company, emergency = (
+        stepaudio(spoken_line(golden_persona(domain=domain), "greeting").reading)
+        for domain in ("companionship", "emergencies")
+    )
+    assert company.startswith("(")
+    assert emergency == golden_persona().seed.greeting
 
 
 def test_a_seed_without_lines_has_an_empty_reading_and_nothing_to_preview() -> None:
