@@ -417,18 +417,19 @@ def interval(tables: Tables, codes: U8Codes, work: Scratch) -> tuple[np.uint64, 
 def position(tables: Tables, codes: U8Codes, seed_hash: np.uint64, work: Scratch) -> np.int64:
     """The smallest k < 2^31 whose point decodes to ``codes``; -1 where the sequence passes the row by.
 
-    The row holds an interval of points.  Point k is bit-reverse(k) + hash, so k < 2^m are the multiples of 2^(64−m):
-    the smallest m with a multiple inside has exactly one (two would have a multiple of the next power between them).
+    The row holds an interval of points.  Point k is bit-reverse(k) + hash, so k < 2^m are the multiples of 2^(64−m),
+    of which 0 is 2^64 too: the smallest m with a multiple inside has exactly one (two would have a multiple of the next
+    power between them, and all around the circle there is 0).
     """
     first, last = interval(tables, codes, work)
     if first > last:
         return np.int64(-1)
     start, length = first - seed_hash, last - first
-    if start == U64(0):
+    if U64(0) - start <= length:
         return np.int64(0)
     for m in range(1, 32):
         below = (U64(1) << U64(64 - m)) - U64(1)
-        multiple = (start + below) & ~below  # 2^64 wraps to 0, which is the point of row 0
+        multiple = (start + below) & ~below
         if multiple - start <= length:
             return np.int64(bit_reverse(multiple))
     return np.int64(-1)

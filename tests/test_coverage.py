@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pipeline.axes import Axes, Rule
+from pipeline.axes import TREE, Axes, Rule
 from pipeline.axis_files import load_axes
 from pipeline.coverage import NO_AXIS, Coverage, all_cells, cover, own_from, unreachable
 from pipeline.fit import concentrated, reachable
@@ -247,7 +247,19 @@ def test_the_row_that_gives_way_is_of_those_no_cell_needs_the_one_that_levels_ha
     assert {*left} == {*np.nonzero(~passed)[0].tolist()}
 
 
+def lone() -> Model:
+    """One persona, which every point is."""
+    ones = np.ones(AXES, np.int64)
+    fits = np.full((1, 1), ONE, np.uint16)
+    tables = Tables(
+        ones, np.array([axis.parent for axis in TREE]), ones[:1] - 1, ones[:1] - 1, fits, fits, fits,
+        fits[None], np.full((AXES, 1, 1), ONE, np.uint16),
+    )  # fmt: skip
+    return Model(tables, np.full((AXES, 1), WEIGHT_ONE, np.uint32), np.ones((1, AXES, 1), np.bool_))
+
+
 @given(models(), st.integers(0, 2**64 - 1))
+@example(lone(), 1 << 63)
 def test_the_position_of_a_row_is_where_the_sequence_first_reaches_it(model: Model, seed_hash: int) -> None:
     enumerated = 1 << 12
     first: dict[Codes, int] = {}

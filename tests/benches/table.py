@@ -204,16 +204,22 @@ def sealed(bench: Bench, folder: Path, rows: int) -> Version:
     return seal(folder, bench.plan, seeds_file(bench.out, bench.seeds), rows, SHARD)
 
 
+def peak_memory(who: int) -> str:
+    return f"{resource.getrusage(who).ru_maxrss * 1024 / 1e6:,.0f} MB"
+
+
 def measure(rows: int, out: Path) -> Iterator[Line]:
     bench = Bench(out)
-    floor, (alone, _), (spent, folder) = bench.floor(rows, 2), bench.expanded(rows, 1), bench.expanded(rows, 2)
-    yield Line(f"expand, check and write {rows:,} rows against random columns written the same way",
-               f"{spent / floor:.2f} × as long", f"{spent:.1f} s, {floor:.1f} s")  # fmt: skip
+    (alone, _), (spent, folder) = bench.expanded(rows, 1), bench.expanded(rows, 2)
     yield Line("one worker against two", f"{alone / spent:.2f} × as long", f"{alone:.1f} s, {spent:.1f} s")
     if rows > MILLION:
         more, _ = bench.expanded(10 * rows, 2)
         yield Line(f"rows a second at {10 * rows:,} rows against {rows:,}", f"{10 * spent / more:.2f} ×",
                    f"{10 * rows / more:,.0f}, {rows / spent:,.0f}")  # fmt: skip
+    yield Line("peak memory of a worker, up to as many rows", "", peak_memory(resource.RUSAGE_CHILDREN))
+    floor = bench.floor(rows, 2)
+    yield Line(f"expand, check and write {rows:,} rows against random columns written the same way",
+               f"{spent / floor:.2f} × as long", f"{spent:.1f} s, {floor:.1f} s")  # fmt: skip
     size = sum(path.stat().st_size for path in folder.glob("shards/*.parquet"))
     yield Line("on disk", f"{size / rows:.1f} bytes a row", f"{size / 1e6:.0f} MB")
     million, few = bench.expanded(MILLION, 2) if rows > MILLION else (spent, folder)
@@ -225,9 +231,9 @@ def measure(rows: int, out: Path) -> Iterator[Line]:
                f"{told.seconds / million:.1f} × as long",
                f"{told.seconds:.1f} s, {told.bytes / 1e6:.0f} MB")  # fmt: skip
     yield configs(bench, version, million)
+    yield Line("peak memory of the process that paired, scanned, joined and packed", "",
+               peak_memory(resource.RUSAGE_SELF))  # fmt: skip
     yield from data_designer(bench, rows / spent, MILLION / (million + told.seconds))
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    yield Line("peak memory of a process", f"{peak / 1024:,.0f} MB", "")
 
 
 def main() -> None:
