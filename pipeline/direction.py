@@ -11,7 +11,7 @@ where either side speaks of grief, illness or danger.
 
 import re
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -165,7 +165,6 @@ class Directions(_Part):
         return tone.family in self.families and self.families[tone.family].leans
 
 
-@cache
 def read_directions(path: Path) -> Directions:
     """Raises InvalidRecords with every fault of the file."""
     faults: list[Fault] = []
@@ -181,6 +180,7 @@ def read_directions(path: Path) -> Directions:
     raise InvalidRecords(faults)
 
 
+@cache
 def shipped_directions() -> Directions:
     return read_directions(content_root() / "seeds" / "direction.yaml")
 
@@ -255,7 +255,7 @@ def directed(
     None where nobody has spoken yet.  ``provoked``: whether that was a provocation.  A tone of somebody's own axes,
     which seeds/direction.yaml does not know, has no opening direction.
     """
-    known, line = shipped_directions(), _Line(text, lang, they)
+    known, line = shipped_directions(), _line(text, lang, they)
     choice = crc32(text.encode("utf-8", "surrogatepass"))
 
     marks: dict[int, list[Mark]] = {}
@@ -331,13 +331,14 @@ class _Line:
     def __init__(self, text: str, lang: Lang, they: str | None) -> None:
         self.text, self.lang, self.they = text, lang, they
         self.words = getattr(shipped_directions().words, lang)
+        self._places: dict[Place, list[int]] = {}
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Words, or in Chinese characters that are said."""
         return len(self.text.split()) if self.lang == "en" else sum(map(str.isalnum, self.text))
 
-    @property
+    @cached_property
     def may_sound(self) -> bool:
         """Whether a cue may stand in the line at all."""
         if self.they is None or CRY.search(self.they):
@@ -347,7 +348,7 @@ class _Line:
     def _has(self, kind: str, text: str) -> bool:
         return _any_of(getattr(self.words, kind), self.lang).search(text) is not None
 
-    @property
+    @cached_property
     def leaning(self) -> tuple[int, int] | None:
         found = _any_of(self.words.leaning, self.lang).search(self.text)
         return found.span() if found else None
@@ -364,11 +365,15 @@ class _Line:
 
     def find(self, places: tuple[Place, ...]) -> int | None:
         """The first of ``places`` that the line has, with room before and after it."""
-        ahead, until = AHEAD[self.lang], len(self.text) - BEHIND[self.lang]
-        found = (place for name in places for place in self._of(name) if place == 0 or ahead <= place <= until)
-        return next(found, None)
+        return next((place for name in places for place in self._of(name)), None)
 
     def _of(self, name: Place) -> list[int]:
+        if name not in self._places:
+            ahead, until = AHEAD[self.lang], len(self.text) - BEHIND[self.lang]
+            self._places[name] = [place for place in self._all(name) if place == 0 or ahead <= place <= until]
+        return self._places[name]
+
+    def _all(self, name: Place) -> list[int]:
         match name:
             case "contrast":
                 return [match.start(1) for match in _clauses(self.words.contrast, self.lang).finditer(self.text)]
@@ -401,6 +406,9 @@ class _Line:
 
     def _on_oneself(self, sentence: str) -> bool:
         return self._has("own", sentence) and not self._has("earnest", sentence) and not QUESTION.search(sentence)
+
+
+_line = lru_cache(4096)(_Line)  # a seed's lines are read at each of its personas
 
 
 @cache

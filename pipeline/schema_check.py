@@ -89,7 +89,10 @@ def _items(within: Any, items: Any, value: Any, schema: Any) -> Iterator[Validat
 
 
 def _additional(within: Any, schema_of_rest: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-    if "properties" in schema or "patternProperties" in schema or not isinstance(value, dict):
+    if schema_of_rest is False and "patternProperties" not in schema and isinstance(value, dict):
+        if not value.keys() <= schema.get("properties", {}).keys():
+            yield ValidationError("")
+    elif "properties" in schema or "patternProperties" in schema or not isinstance(value, dict):
         yield from Draft202012Validator.VALIDATORS["additionalProperties"](within, schema_of_rest, value, schema)
     elif not all(_holds(within, schema_of_rest, item) for item in value.values()):
         yield ValidationError("")

@@ -28,4 +28,4 @@ def _of_the_call(persona: Persona) -> list[str]:
     """What the scene gives the persona to go by; a deploy scene gives none."""
     scenario = persona.axes.scenario[persona.axes.codes["scenario"][persona.row["scenario"]]]
     given = getattr(scenario.facts, persona.seed.lang)
-    return [fact for fact in given if fact in persona.parts["facts"]]
+    return [fact for fact in given if fact in persona.part("facts")]

@@ -166,6 +166,12 @@ class _Packing:
         self.personas: list[PackedPersona] = []
         self.owners: Owners = defaultdict(lambda: defaultdict(set))
 
+    @property
+    def folders(self) -> list[str]:
+        """Of the files that each persona has."""
+        made = {"configs": True, "during": self.target.during, "facts": self.order.facts}
+        return [name for name, wanted in made.items() if wanted]
+
     def documents(self, personas: Iterable[Persona]) -> Iterator[tuple[Persona, Document, tuple[str, ...]]]:
         for whole in personas:
             self._own(whole)
@@ -217,7 +223,8 @@ def _packed(folder: Path, order: Order, target: Target, personas: Iterable[Perso
     packing = _Packing(order, target)
     files: tuple[StoredFile, ...] = ()
     if target.gathered is None:
-        (folder / "configs").mkdir()
+        for name in packing.folders:
+            (folder / name).mkdir()
         for persona, document, left_out in packing.documents(personas):
             packing.personas.append(_write_persona(folder, packing, persona, document, left_out))
     else:
@@ -274,9 +281,8 @@ def as_json_bytes(document: Document | Pack) -> bytes:
 
 
 def _write(folder: Path, name: str, content: bytes) -> PackedFile:
-    path = folder / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
+    with open(f"{folder}/{name}", "xb") as stream:  # a Path would cost as much as the system takes for the file
+        stream.write(content)
     return PackedFile(path=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 

@@ -55,9 +55,11 @@ class Persona:
     @property
     def parts(self) -> dict[str, str]:
         """The parts of the scene in their order; those that say nothing, or were left out, are empty."""
-        if self.shortened is not None:
-            return dict(self.shortened)
-        return {name: texts[self.place] for name, texts in self.batch.parts.items()}
+        return {name: self.part(name) for name in (self.shortened or self.batch.parts)}
+
+    def part(self, name: str) -> str:
+        """One of them: to look up all takes as long as to check a config."""
+        return self.batch.parts[name][self.place] if self.shortened is None else self.shortened[name]
 
     @property
     def left_out(self) -> tuple[str, ...]:

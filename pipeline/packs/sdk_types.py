@@ -3,7 +3,6 @@
 So is a value beside a list that generated types leave open, ``Literal["patient", "eager"] | Any``.
 """
 
-from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,17 +14,14 @@ from pipeline.errors import Fault
 
 def sdk_faults(sdk_type: Any, document: Any, name: str) -> list[Fault]:
     """What in ``document`` the type refuses, or does not know: a model, a typed dictionary, or a union of them."""
+    found: list[Fault] = []
     try:
         # As JSON and strictly: what a server gets is a number or a text, and it turns neither into the other.
         read = _adapter(sdk_type).validate_json(to_json(document), strict=True)
-        unknown = list(_unknown(read, document, ""))
+        _compare(read, document, "", name, found)
     except ValidationError as error:
         return [Fault(name, 0, ".".join(map(str, e["loc"])), e["msg"], "See the SDK's types.") for e in error.errors()]
-    return [
-        *(Fault(name, 0, path, "the API does not know this key", "Remove it.") for path in unknown),
-        *(Fault(name, 0, path, f"the API knows no {value!r}", "See the SDK's types.")
-          for path, value in _unlisted(read, "")),
-    ]  # fmt: skip
+    return found
 
 
 @cache
@@ -33,53 +29,50 @@ def _adapter(sdk_type: Any) -> TypeAdapter[Any]:
     return TypeAdapter(sdk_type)
 
 
-def _unknown(read: Any, written: Any, path: str) -> Iterator[str]:
-    """Keys of ``written`` that no field of ``read`` stands for."""
-    if isinstance(written, list):
+def _compare(read: Any, written: Any, path: str, name: str, found: list[Fault]) -> None:
+    """Add to ``found`` the keys of ``written`` that no field of ``read`` stands for, and the values no list has."""
+    if isinstance(read, BaseModel):
+        fields = _fields(type(read))
+        for key, given in written.items():
+            if key not in fields:
+                found.append(_unknown(name, path + key))
+                continue
+            attribute, listed = fields[key]
+            value = getattr(read, attribute)
+            if listed and value is not None and value not in listed:
+                found.append(Fault(name, 0, path + key, f"the API knows no {value!r}", "See the SDK's types."))
+            if isinstance(given, dict | list):
+                _compare(value, given, f"{path}{key}.", name, found)
+    elif isinstance(written, list):
         # Items of an Iterable are validated as they are drawn, so this too may raise ValidationError.
         for place, (item, given) in enumerate(zip(read, written, strict=True)):
-            yield from _unknown(item, given, f"{path}{place}.")
-    elif isinstance(written, dict):
-        known = _fields(read)
+            if isinstance(given, dict | list):
+                _compare(item, given, f"{path}{place}.", name, found)
+    # A typed dictionary, or any at all: what came back as it was written has lost no key.
+    elif read != written:
         for key, given in written.items():
-            if key not in known:
-                yield f"{path}{key}"
+            if key not in read:
+                found.append(_unknown(name, path + key))
             elif isinstance(given, dict | list):
-                yield from _unknown(known[key], given, f"{path}{key}.")
+                _compare(read[key], given, f"{path}{key}.", name, found)
 
 
-def _fields(read: Any) -> Mapping[str, Any]:
-    if not isinstance(read, BaseModel):
-        return read  # type: ignore[no-any-return]  # a typed dictionary, or any at all
-    return {name: getattr(read, key) for name, key in _names(type(read)).items()}
-
-
-@cache
-def _names(model: type[BaseModel]) -> dict[str, str]:
-    """What a field may be called in a document, to its name in the model."""
-    return {name: key for key, field in model.model_fields.items() for name in (key, field.alias or key)}
-
-
-def _unlisted(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _unlisted(item, f"{path}{place}.")
-    if isinstance(value, BaseModel):
-        for key, listed in _lists(type(value)).items():
-            given = getattr(value, key, None)
-            if listed and given is not None and given not in listed:
-                yield f"{path}{key}", given
-            if isinstance(given, BaseModel | list):
-                yield from _unlisted(given, f"{path}{key}.")
+def _unknown(name: str, path: str) -> Fault:
+    return Fault(name, 0, path, "the API does not know this key", "Remove it.")
 
 
 @cache
-def _lists(model: type[BaseModel]) -> dict[str, tuple[Any, ...]]:
-    """For each field the values of the literals in a union with Any; none where there is no such union."""
-    found = {}
+def _fields(model: type[BaseModel]) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """What a field may be called in a document, to its name in the model and the list its values must be of, if any."""
+    found: dict[str, tuple[str, tuple[Any, ...]]] = {}
     for key, field in model.model_fields.items():
-        kinds = get_args(field.annotation)
-        literals = [kind for kind in kinds if get_origin(kind) is Literal] if Any in kinds else []
-        # No set: what is given may be an array or an object, which has no hash.
-        found[key] = tuple(value for kind in literals for value in get_args(kind))
+        found |= dict.fromkeys((key, field.alias or key), (key, _list(field.annotation)))
     return found
+
+
+def _list(annotation: Any) -> tuple[Any, ...]:
+    """The values of the literals in a union with Any; none where there is no such union."""
+    kinds = get_args(annotation)
+    literals = [kind for kind in kinds if get_origin(kind) is Literal] if Any in kinds else []
+    # No set: what is given may be an array or an object, which has no hash.
+    return tuple(value for kind in literals for value in get_args(kind))

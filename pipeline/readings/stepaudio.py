@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.direction import Cue, Direction, Reading, Said, sentences
+from pipeline.direction import Pause, Reading, Said, sentences
 from pipeline.errors import Fault
 from pipeline.packs.persona import Persona
 from pipeline.packs.speaking_rate import usual_rate
@@ -31,16 +31,13 @@ SPOKEN = {"en": str.maketrans(PARENTHESES, "–" * 12), "zh": str.maketrans(PARE
 
 def stepaudio(reading: Reading) -> str:
     """The line with its marks; of one without parentheses of its own, the line itself once they are taken out."""
-    return "".join(_parts(reading))
+    return "".join(mark + text for mark, text in _marked(reading))
 
 
 def stepaudio_requests(reading: Reading, voice: str, instruction: str, speed: float) -> list[dict[str, Any]]:
     """The requests that speak the line: one, unless it is longer than an input may be."""
-    inputs = [""]
-    for part in _parts(reading):
-        if len(inputs[-1]) + len(part) > LONGEST_INPUT:
-            inputs.append("")
-        inputs[-1] += part
+    whole = stepaudio(reading)
+    inputs = [whole] if len(whole) <= LONGEST_INPUT else _inputs(reading)
     told = {"instruction": instruction} if instruction else {}
     return [{"model": MODEL, "voice": voice, **told, "input": text, "speed": speed} for text in inputs]
 
@@ -51,7 +48,7 @@ def stepaudio_instruction(persona: Persona) -> str:
     The words are those of the persona's scene.  How fast the person is of themselves is the request's ``speed``.
     """
     lang = persona.seed.lang
-    told = [persona.parts[name] for name in ("tone", "pace", "energy")]
+    told = [persona.part(name) for name in ("tone", "pace", "energy")]
     chosen = ""
     for sentence in sentences(GAP[lang].join(text for text in told if text), lang):
         if len((chosen + sentence).rstrip()) > LONGEST_INSTRUCTION:
@@ -82,19 +79,29 @@ def stepaudio_faults(document: dict[str, Any]) -> list[Fault]:
     ]
 
 
-def _parts(reading: Reading) -> Iterator[str]:
-    """Marks that stand together are one, and stay with the words after them."""
+def _inputs(reading: Reading) -> list[str]:
+    """A line that is longer than an input may be in several; a mark stays with the words after it."""
+    inputs = [""]
+    for mark, text in _marked(reading):
+        first, *rest = _cut(text, reading.lang)
+        for part in (mark + first, *rest):
+            if len(inputs[-1]) + len(part) > LONGEST_INPUT:
+                inputs.append("")
+            inputs[-1] += part
+    return inputs
+
+
+def _marked(reading: Reading) -> Iterator[tuple[str, str]]:
+    """Words of the line and the mark before them; marks that stand together are one."""
     opening, between, closing = BRACKETS[reading.lang]
     waiting: list[str] = []
     for piece in reading.pieces:
-        if isinstance(piece, Direction | Cue):
-            waiting.append(piece.text)
-        elif isinstance(piece, Said):
+        if isinstance(piece, Said):
             mark = opening + between.join(waiting) + closing if waiting else ""
+            yield mark, piece.text.translate(SPOKEN[reading.lang])
             waiting = []
-            for text in _cut(piece.text.translate(SPOKEN[reading.lang]), reading.lang):
-                yield mark + text
-                mark = ""
+        elif not isinstance(piece, Pause):
+            waiting.append(piece.text)
 
 
 def _cut(text: str, lang: Lang) -> Iterator[str]:
