@@ -161,5 +161,5 @@ async with connect(endpoint=place, credential=key, model="{model}") as session: 
         key_header="api-key",
         key_prefix="",
     ),
-    checker="xmlschema",
+    checker="lxml",
 )
