@@ -40,9 +40,9 @@ COUNTED_AT_ONCE = 1 << 16  # rows; those of one seed are too few to be worth a g
 OWN_FROM = 2_000  # rows of a seed from which on they hold each pair of domain and tone family that it can take
 
 
-class CoverageRows(NamedTuple):
-    """Frozen rows, seed by seed, those of a seed in the order in which they join it: rows that cover, and rows of the
-    sequence that gave way to those."""
+class FrozenRows(NamedTuple):
+    """Seed by seed, those of a seed in the order in which they join it: rows that cover, and rows of the sequence that
+    gave way to those."""
 
     seeds: npt.NDArray[np.uint32]
     variants: npt.NDArray[np.uint32]  # place on the seed's sequence, or 2^31 + slot
@@ -58,7 +58,7 @@ class Cells(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    rows: CoverageRows
+    rows: FrozenRows
     feasible: Bools  # by cell: some seed has a persona in it
     covered: Bools  # by cell: some row at base_rows is in it
     covering: int  # rows that cover; as many or fewer gave way to them
@@ -258,7 +258,7 @@ class _FoundRows:
         return np.where(self.small, self.own_from, np.minimum(self.own_from, self.rows - for_all)) - own
 
     def missed_own(self, seeds: Bools) -> tuple[Ints, U8Codes]:
-        """Rows for what ``seeds`` would miss with ``own_from`` rows, of which what gave way may not be.
+        """Rows for what ``seeds`` would miss with ``own_from`` rows, whether what gave way is back by then or not.
 
         A row that joins takes the place of the sequence's last, so a seed is looked at until none does.
         """
@@ -295,7 +295,7 @@ class _FoundRows:
         self.is_own[late[first]] = True
         pairs[cells] = False
 
-    def frozen(self) -> CoverageRows:
+    def frozen(self) -> FrozenRows:
         """The rows seed by seed, with their places on the sequence or, where it passes them by, slots of their seed;
         and those that gave way."""
         for_all, _ = self._counts()
@@ -316,7 +316,7 @@ class _FoundRows:
         joins = np.concatenate([joins, np.minimum(late_joins, np.iinfo(np.uint32).max)])
         order = np.lexsort((joins, hosts))
         seeds, variants, joined = (column[order].astype(np.uint32) for column in (hosts, places, joins))
-        return CoverageRows(seeds, variants, joined, codes[is_off])
+        return FrozenRows(seeds, variants, joined, codes[is_off])
 
     def _late_rows(self) -> tuple[Ints, Ints, Ints]:
         """Seeds and places of the rows that gave way, and after how many rows of their seed they join it.

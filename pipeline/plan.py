@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pipeline import kernel
 from pipeline.axes import AXIS_NAMES, Axes
-from pipeline.coverage import NO_AXIS, Coverage, CoverageRows, all_cells, cover, own_from, repeated
+from pipeline.coverage import NO_AXIS, Coverage, FrozenRows, all_cells, cover, own_from, repeated
 from pipeline.documents import canonical_json
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import Fit, Floats, Weights, concentrated, fit, reachable, total_variation
@@ -81,7 +81,7 @@ class Plan:
     weights: Weights  # uint32 (axes, levels), 4096 = 1
     seeds: tuple[PlannedSeed, ...]  # by ordinal
     base_rows: int
-    coverage: CoverageRows
+    coverage: FrozenRows
     report: dict[str, Any]  # what the fit and the coverage reached; not part of the recipe
 
     @cached_property
@@ -103,11 +103,11 @@ class Plan:
         slots = self.coverage.seeds[self.coverage.variants >= SEQUENCE_END]
         return np.searchsorted(self.coverage.seeds, ends), np.searchsorted(slots, ends)
 
-    def coverage_of(self, seed: int) -> CoverageRows:
+    def coverage_of(self, seed: int) -> FrozenRows:
         """A seed's frozen rows, in the order in which they join it."""
         rows, slots = (slice(*starts[seed : seed + 2].tolist()) for starts in self._coverage_starts)
         seeds, variants, joins, codes = self.coverage
-        return CoverageRows(seeds[rows], variants[rows], joins[rows], codes[slots])
+        return FrozenRows(seeds[rows], variants[rows], joins[rows], codes[slots])
 
     @cached_property
     def ordinals(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from pipeline import kernel
 from pipeline.axes import Axes
-from pipeline.coverage import CoverageRows
+from pipeline.coverage import FrozenRows
 from pipeline.errors import UsageError
 from pipeline.plan import PLAN_VERSION, Plan, PlannedSeed, recipe, recipe_id
 from pipeline.rules import Tables
@@ -115,7 +115,7 @@ def _plan(document: dict[str, Any]) -> Plan:
             for seed in document["seeds"]
         ),
         base_rows=document["base_rows"],
-        coverage=CoverageRows(
+        coverage=FrozenRows(
             seeds=_unpacked(covering["seeds"], "<u4"),
             variants=_unpacked(covering["variants"], "<u4"),
             joins=_unpacked(covering["joins"], "<u4"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.axes import AXIS_NAMES, Axes, Term
 from pipeline.axis_files import load_axes
-from pipeline.coverage import LATE_UNTIL, CoverageRows
+from pipeline.coverage import LATE_UNTIL, FrozenRows
 from pipeline.errors import PlanRefused, UsageError
 from pipeline.fit import concentrated, fit, reachable
 from pipeline.kernel import SEQUENCE_END
@@ -208,7 +208,7 @@ def test_a_seed_takes_its_sequence_without_the_frozen_rows_and_each_of_those_whe
     frozen = data if isinstance(data, list) else data.draw(joining_rows())
     joins, variants_of_it = (np.array(column, np.uint32) for column in zip(*frozen, strict=True))
     codes = np.zeros((sum(variant >= SEQUENCE_END for _, variant in frozen), len(AXIS_NAMES)), np.uint8)
-    dense = dataclasses.replace(plan, coverage=CoverageRows(np.zeros_like(joins), variants_of_it, joins, codes))
+    dense = dataclasses.replace(plan, coverage=FrozenRows(np.zeros_like(joins), variants_of_it, joins, codes))
     in_turn = (k for k in range(90) if k not in dict(frozen).values())
     order: list[int] = []
     while len(order) < 40:
@@ -384,5 +384,5 @@ def test_fitted_shares_are_those_of_the_rows(plan: Plan) -> None:
         np.testing.assert_allclose(np.bincount(codes[:, axis], minlength=len(fitted)) / rows, fitted, atol=0.003)
 
 
-def no_coverage(plan: Plan) -> CoverageRows:
-    return CoverageRows(*(column[:0] for column in plan.coverage))
+def no_coverage(plan: Plan) -> FrozenRows:
+    return FrozenRows(*(column[:0] for column in plan.coverage))

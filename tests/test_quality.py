@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.axes import AXIS_NAMES, TREE, Axes
 from pipeline.conversations import Sample
-from pipeline.coverage import CoverageRows
+from pipeline.coverage import FrozenRows
 from pipeline.errors import UsageError
 from pipeline.files import write_text
 from pipeline.matrix import Expansion, Rows, codes_of
@@ -289,7 +289,7 @@ def test_a_rule_of_three_is_held_against_domain_state_and_tone_family(version: V
     forbidden = replace(
         plan,
         tables=tables,
-        coverage=CoverageRows(*(column[:0] for column in plan.coverage)),
+        coverage=FrozenRows(*(column[:0] for column in plan.coverage)),
     )
     frame = version.scan().collect()
     broken = frame.filter(domain="travel", user_state="tired", tone_family="warm").height

@@ -192,8 +192,7 @@ def _print_pack(pack: "Exported") -> None:
     unchanged = "" if pack.changed else "; nothing has changed"
     console.print(f"{_of_seeds(pack.personas, pack.seeds)}, {', '.join(pack.licenses)}{unchanged}")
     if not pack.checked and pack.target in TARGETS:
-        extra = "agents" if pack.target in {"livekit", "pipecat"} else "check"
-        console.print(f"not held against the vendor's types: install persona-matrix[{extra}]")
+        console.print(f"not held against the vendor's types: install persona-matrix[{TARGETS[pack.target].extra}]")
     console.print(pack.pack if pack.pack.endswith(".zip") else str(Path(pack.pack) / "pack.json"))
 
 

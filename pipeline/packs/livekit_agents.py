@@ -155,4 +155,5 @@ await session.start(Agent(**config["agent"]), room=ctx.room)""",
     reading_faults=ssml_faults,
     event_faults=event_faults,
     checker="livekit.plugins.openai",
+    extra="agents",
 )

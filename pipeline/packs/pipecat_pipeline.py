@@ -133,4 +133,5 @@ if greeting: await task.queue_frame(LLMMessagesAppendFrame(**greeting["LLMMessag
     reading_faults=ssml_faults,
     event_faults=event_faults,
     checker="pipecat",
+    extra="agents",
 )

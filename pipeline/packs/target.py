@@ -73,7 +73,8 @@ class Target:
     files: Callable[[Document], dict[str, bytes]] = as_json  # suffix to content
     gathered: Gathered | None = None  # instead of files of each persona's own
     socket: Socket | None = None
-    checker: str | None = None  # the package that checking needs, of the extra `check`
+    checker: str | None = None  # the package that checking needs
+    extra: str = "check"  # the extra that brings it
 
     def voices_of(self, model: str) -> VoiceTable | None:
         return self.voices_by_model.get(model, self.voices)
